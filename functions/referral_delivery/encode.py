@@ -1,0 +1,124 @@
+"""DuckDB → CSV → gzip, as one stream: nothing is stored on the way, and memory does not grow with the rows.
+
+DuckDB writes CSV into a FIFO from a thread of its own; the stream is read here in blocks. A failure on either
+side ends the other.
+"""
+
+import fcntl
+import os
+import select
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+from isal import isal_zlib
+
+from referral_delivery.contract import Compression
+from referral_delivery.query import Query, explained
+
+BLOCK_BYTES = 1024 * 1024
+# Fast and near to zlib's ratio at 6: docs/architecture.md has the measurement.
+_GZIP_LEVEL = 1
+# https://docs.python.org/3/library/zlib.html#zlib.compressobj: 16 + 15 writes a gzip header, without a time.
+_GZIP_WINDOW_BITS = 31
+_POLL_MILLISECONDS = 50
+_CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', USE_TMP_FILE false"
+
+
+class CsvStream:
+    """The rows of a query as blocks of CSV; a context manager, read once.
+
+    `rows` is known once the stream has been read to its end. Leaving the context early interrupts DuckDB.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, query: Query) -> None:
+        self._con, self._query = con, query
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb-copy")
+        self.rows: int | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="delivery-")
+        path = Path(self._folder.name) / "csv"
+        os.mkfifo(path, 0o600)
+        # Opened before the writer starts, without waiting for it: so neither can wait for the other to open.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        _widen(self._descriptor)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+        self._copied: Future[int] = self._writer.submit(self._copy, path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)  # a writer that is still writing fails with a broken pipe
+        while not self._copied.done():
+            self._con.interrupt()
+            _wait(self._copied)
+        self._writer.shutdown()
+        self._folder.cleanup()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Blocks of exactly BLOCK_BYTES, but for the last; raises what DuckDB raised.
+
+        Equal blocks, because the compressor's output depends on how its input is cut, and a delivery must be
+        the same bytes whenever it is made again.
+        """
+        while block := self._block():
+            yield block
+        # The end of the pipe may be that of a failed writer: result() tells them apart.
+        self.rows = self._copied.result()
+
+    def _block(self) -> bytes:
+        block = bytearray()
+        while len(block) < BLOCK_BYTES:
+            finished = self._copied.done()  # asked first: what it wrote before that is still in the pipe
+            if self._poll.poll(_POLL_MILLISECONDS):
+                piece = os.read(self._descriptor, BLOCK_BYTES - len(block))
+                if not piece:
+                    break
+                block += piece
+            elif finished:
+                break
+        return bytes(block)
+
+    def _copy(self, path: Path) -> int:
+        try:
+            copied = self._con.execute(
+                f"COPY ({self._query.sql}) TO '{path}' ({_CSV})", self._query.parameters
+            ).fetchone()
+        except duckdb.Error as error:
+            raise explained(error) from error
+        return int(copied[0]) if copied else 0
+
+
+def compressed(blocks: Iterator[bytes], compression: Compression) -> Iterator[bytes]:
+    """The blocks, packed as the contract says."""
+    if compression is Compression.NONE:
+        yield from blocks
+        return
+    packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW_BITS)
+    for block in blocks:
+        if packed := packer.compress(block):
+            yield packed
+    yield packer.flush()
+
+
+def _widen(descriptor: int) -> None:
+    """Let the pipe hold a block, where the system allows it: fewer switches between the two sides."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
+    except (AttributeError, PermissionError):
+        return
+
+
+def _wait(copied: "Future[int]") -> None:
+    """Give the writer a moment to end; its error is of no interest to a reader that has left."""
+    try:
+        copied.exception(timeout=_POLL_MILLISECONDS / 1000)
+    except TimeoutError:
+        return

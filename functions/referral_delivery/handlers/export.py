@@ -1,0 +1,124 @@
+"""Lambda entry point of the export: parse the event, make the delivery, report it."""
+
+import os
+import resource
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+
+from referral_delivery import query
+from referral_delivery.event import ExportEvent
+from referral_delivery.export import Exporter, Report, Request
+from referral_delivery.lake import Lake
+from referral_delivery.ledger import Ledger
+from referral_delivery.records import Delivery
+from referral_delivery.settings import Settings
+from referral_delivery.upload import Uploads
+from referral_delivery.window import to_text
+
+SERVICE = "referral-delivery"
+METRICS_NAMESPACE = "ReferralDelivery"
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=METRICS_NAMESPACE, service=SERVICE)
+
+# Retries: botocore's standard mode (backoff with jitter), bounded; Lambda's own retry is behind it.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@event_parser(model=ExportEvent)
+def handler(event: ExportEvent, context: LambdaContext) -> dict[str, Any]:
+    """Deliver what is due to the event's client; the answer is what `referralctl deliver` prints."""
+    logger.set_correlation_id(event.correlation_id or context.aws_request_id)
+    logger.append_keys(client=event.contract.client, kind=event.kind)
+    metrics.add_dimension("client", event.contract.client)
+    began = time.monotonic()
+    try:
+        report = _exporter(int(context.memory_limit_in_mb)).run(
+            Request(
+                contract=event.contract,
+                kind=event.kind,
+                due=event.due,
+                owner=context.aws_request_id,
+                seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            )
+        )
+    except Exception:
+        metrics.add_metric("Failures", MetricUnit.Count, 1)
+        logger.exception("delivery failed")
+        raise
+    return _report(report, seconds=time.monotonic() - began)
+
+
+def _exporter(memory_mb: int) -> Exporter:
+    settings = Settings.from_environment(os.environ)
+    session = boto3.Session()
+    s3 = session.client("s3", config=_CONFIG)
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise RuntimeError("no AWS credentials in the environment; Lambda provides those of the function's role")
+    return Exporter(
+        ledger=Ledger(session.client("dynamodb", config=_CONFIG), settings.ledger_table),
+        lake=Lake(s3, settings.lake_bucket),
+        uploads=Uploads(s3, settings.delivery_bucket),
+        connect=lambda: query.connect(
+            endpoint_url=s3.meta.endpoint_url,
+            region=s3.meta.region_name,
+            credentials=credentials.get_frozen_credentials(),
+            memory_mb=memory_mb,
+        ),
+        clock=time.time,
+    )
+
+
+def _report(report: Report, *, seconds: float) -> dict[str, Any]:
+    """Log and measure the run; the answer is JSON, and holds no row's content."""
+    peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    for delivery in report.deliveries:
+        logger.info("delivery published" if delivery.key else "empty window recorded", extra=_facts(delivery))
+        _measure(delivery, seconds=seconds)
+    metrics.add_metric("Deliveries", MetricUnit.Count, len(report.deliveries))
+    logger.info(
+        "run ended",
+        extra={"status": report.status, "deliveries": len(report.deliveries), "seconds": round(seconds, 3)},
+    )
+    return {
+        "client": report.client,
+        "status": report.status.value,
+        "deliveries": [_facts(delivery) for delivery in report.deliveries],
+        "seconds": round(seconds, 3),
+        "peak_memory_bytes": peak_memory_bytes,
+    }
+
+
+def _measure(delivery: Delivery, *, seconds: float) -> None:
+    lag = (delivery.published_at - delivery.window.end).total_seconds()
+    metrics.add_metric("Rows", MetricUnit.Count, delivery.rows)
+    metrics.add_metric("LateRows", MetricUnit.Count, delivery.late_rows)
+    metrics.add_metric("Bytes", MetricUnit.Bytes, delivery.bytes)
+    metrics.add_metric("Seconds", MetricUnit.Seconds, seconds)
+    metrics.add_metric("WindowLag", MetricUnit.Seconds, lag)
+
+
+def _facts(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "sequence": delivery.sequence,
+        "kind": delivery.kind,
+        "window_start": to_text(delivery.window.start),
+        "window_end": to_text(delivery.window.end),
+        "file": delivery.key.rsplit("/", 1)[1] if delivery.key else None,
+        "key": delivery.key,
+        "rows": delivery.rows,
+        "late_rows": delivery.late_rows,
+        "bytes": delivery.bytes,
+        "sha256": delivery.sha256,
+        "published_at": to_text(delivery.published_at),
+    }

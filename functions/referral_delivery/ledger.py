@@ -1,0 +1,191 @@
+"""The ledger: what each client has received, its cursor, and who may deliver to it now.
+
+One DynamoDB item per client under `record = "cursor"` (position, sequence, lease, fencing number, pending
+delivery), and one per delivery under `delivery#<end of its window>`. Windows of a client never share an end,
+so the deliveries that a new one must know of are one range of keys.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from referral_delivery import records
+from referral_delivery.errors import Overtaken
+from referral_delivery.records import Claim, Delivery, LeaseHeld, Pending, Sealed
+from referral_delivery.window import to_text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_AFTER_DELIVERIES = "delivery$"  # the character after '#'
+
+
+class Ledger:
+    """Reads and writes the ledger's table; every write after the claim is conditional on its fencing number."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self.table = table
+
+    def claim(self, client: str, *, owner: str, now: float, expires: float) -> Claim | LeaseHeld:
+        """Take the client's lease until `expires` (epoch seconds), or say who holds it.
+
+        The same owner takes its own lease over at once: Lambda's retry of an event keeps the request id.
+        """
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self.table,
+                Key=_cursor_key(client),
+                UpdateExpression=(
+                    "SET lease_owner = :owner, lease_expires = :expires, fence = if_not_exists(fence, :zero) + :one"
+                ),
+                ConditionExpression=(
+                    "attribute_not_exists(lease_owner) OR lease_owner = :owner OR lease_expires <= :now"
+                ),
+                ExpressionAttributeValues=records.item(
+                    {":owner": owner, ":expires": int(expires), ":now": int(now), ":zero": 0, ":one": 1}
+                ),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            held = records.plain(error.response.get("Item", {}))
+            return LeaseHeld(str(held.get("lease_owner", "")), float(held.get("lease_expires", expires)))
+        return records.to_claim(client, records.plain(answer["Attributes"]))
+
+    def begin(self, claim: Claim, pending: Pending) -> None:
+        """Write the pending delivery down, before a byte of it is exported."""
+        self._update(claim, "SET pending = :pending", {":pending": records.from_pending(pending)})
+
+    def seal(self, claim: Claim, pending: Pending, sealed: Sealed, objects: frozenset[bytes]) -> Pending:
+        """Fix the pending delivery's bytes and the objects that it was the first to read."""
+        done = replace(pending, sealed=sealed, objects=objects)
+        self._update(claim, "SET pending = :pending", {":pending": records.from_pending(done)})
+        return done
+
+    def unseal(self, claim: Claim, pending: Pending) -> Pending:
+        """Forget an upload that is gone; the objects stay, so that the same bytes are made again."""
+        done = replace(pending, sealed=None)
+        self._update(claim, "SET pending = :pending", {":pending": records.from_pending(done)})
+        return done
+
+    def commit(self, claim: Claim, delivery: Delivery) -> None:
+        """Record the delivery, move the cursor, clear pending and lease: all of it or nothing."""
+        sequence = claim.sequence if delivery.sequence is None else delivery.sequence
+        position = to_text(delivery.window.start)
+        try:
+            self._dynamodb.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self.table,
+                            "Item": records.item(records.from_delivery(delivery)),
+                            "ConditionExpression": "attribute_not_exists(client)",
+                        }
+                    },
+                    {
+                        "Update": {
+                            "TableName": self.table,
+                            "Key": _cursor_key(delivery.client),
+                            "UpdateExpression": (
+                                "SET #position = :end, #sequence = :sequence "
+                                "REMOVE pending, lease_owner, lease_expires"
+                            ),
+                            "ConditionExpression": (
+                                "fence = :fence AND (attribute_not_exists(#position) OR #position = :start)"
+                            ),
+                            "ExpressionAttributeNames": {"#position": "position", "#sequence": "sequence"},
+                            "ExpressionAttributeValues": records.item(
+                                {
+                                    ":end": to_text(delivery.window.end),
+                                    ":start": position,
+                                    ":sequence": sequence,
+                                    ":fence": claim.fence,
+                                }
+                            ),
+                        }
+                    },
+                ]
+            )
+        except ClientError as error:
+            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+            if "ConditionalCheckFailed" in reasons:
+                raise _overtaken(claim) from error
+            raise
+
+    def release(self, claim: Claim) -> None:
+        """Give the lease back; nothing happens where another run holds it by now."""
+        try:
+            self._update(claim, "REMOVE lease_owner, lease_expires", {})
+        except Overtaken:
+            return
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still the last one that was made."""
+        answer = self._dynamodb.get_item(TableName=self.table, Key=_cursor_key(claim.client), ConsistentRead=True)
+        return records.plain(answer.get("Item", {})).get("fence") == claim.fence
+
+    def already_read(self, client: str, *, since: datetime) -> set[bytes]:
+        """Hashes of the lake objects that deliveries of windows ending at or after `since` were the first to read."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="client = :client AND #record BETWEEN :first AND :last",
+            ProjectionExpression="#objects",
+            ExpressionAttributeNames={"#record": "record", "#objects": "objects"},
+            ExpressionAttributeValues=records.item(
+                {":client": client, ":first": records.DELIVERY + to_text(since), ":last": _AFTER_DELIVERIES}
+            ),
+            ConsistentRead=True,
+        )
+        found: set[bytes] = set()
+        for page in pages:
+            for item in page["Items"]:
+                found |= records.unpacked(records.plain(item).get("objects"))
+        return found
+
+    def delivery(self, client: str, end: datetime) -> Delivery | None:
+        """The committed delivery whose window ends at `end`."""
+        answer = self._dynamodb.get_item(
+            TableName=self.table,
+            Key=records.item({"client": client, "record": records.DELIVERY + to_text(end)}),
+            ConsistentRead=True,
+        )
+        return records.to_delivery(records.plain(answer["Item"])) if "Item" in answer else None
+
+    def deliveries(self, client: str) -> list[Delivery]:
+        """All committed deliveries of a client, oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="client = :client AND begins_with(#record, :prefix)",
+            ExpressionAttributeNames={"#record": "record"},
+            ExpressionAttributeValues=records.item({":client": client, ":prefix": records.DELIVERY}),
+            ConsistentRead=True,
+        )
+        return [records.to_delivery(records.plain(item)) for page in pages for item in page["Items"]]
+
+    def _update(self, claim: Claim, expression: str, values: Mapping[str, Any]) -> None:
+        try:
+            self._dynamodb.update_item(
+                TableName=self.table,
+                Key=_cursor_key(claim.client),
+                UpdateExpression=expression,
+                ConditionExpression="fence = :fence",
+                ExpressionAttributeValues=records.item({**values, ":fence": claim.fence}),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise _overtaken(claim) from error
+            raise
+
+
+def _cursor_key(client: str) -> dict[str, Any]:
+    return records.item({"client": client, "record": records.CURSOR})
+
+
+def _overtaken(claim: Claim) -> Overtaken:
+    return Overtaken(f"client {claim.client}: another run has taken the lease over since fencing number {claim.fence}")

@@ -1,0 +1,144 @@
+"""The function's zip: the package and what its lock names, for a named platform; the same input, the same bytes."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+
+from infra.settings import PROJECT_FOLDER
+
+PACKAGE_FOLDER = PROJECT_FOLDER / "functions" / "referral_delivery"
+LOCK = PROJECT_FOLDER / "functions" / "requirements.lock"
+BUILD_FOLDER = PROJECT_FOLDER / ".build"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
+
+# Zip knows no date before; a fixed one keeps the bytes the same.
+_DATE = (1980, 1, 1, 0, 0, 0)
+# What an installer writes about itself, and scripts with the path of an interpreter.
+_LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock"}
+_LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
+# Part of the cache's key: a change of how the zip is made must make it anew.
+_FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What wheels are chosen for; `platform` None means the machine at hand."""
+
+    name: str
+    python: str
+    platform: str | None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A built zip, and how large it is unzipped."""
+
+    path: Path
+    sha256: str
+    unzipped_bytes: int
+    reused: bool
+
+
+def aws_lambda() -> Target:
+    """Lambda on arm64 with Python 3.13. manylinux_2_28 also admits the older tags; 2014 alone lacks DuckDB 1.5."""
+    return Target(name="arm64-cp313", python="3.13", platform="aarch64-manylinux_2_28")
+
+
+def running_interpreter() -> Target:
+    """The interpreter and machine that this runs on."""
+    major, minor = sys.version_info[:2]
+    return Target(name=f"{platform.machine()}-cp{major}{minor}", python=f"{major}.{minor}", platform=None)
+
+
+TARGETS: dict[str, Callable[[], Target]] = {"lambda": aws_lambda, "local": running_interpreter}
+
+
+def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
+    """The zip for a target, built only where no earlier build had the same sources and lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"referral_delivery-{target.name}-{_key(target)}.zip"
+    with _locked(folder / ".lock"):
+        reused = path.exists()
+        if not reused:
+            _build(target, path)
+            for old in folder.glob(f"referral_delivery-{target.name}-*.zip"):
+                if old != path:
+                    old.unlink()
+    with zipfile.ZipFile(path) as built:
+        unzipped = sum(entry.file_size for entry in built.infolist())
+    if unzipped > MAX_UNZIPPED_BYTES:
+        raise RuntimeError(
+            f"{path.name} is {unzipped:,} bytes unzipped; Lambda takes {MAX_UNZIPPED_BYTES:,}: drop a dependency "
+            "from functions/requirements.in"
+        )
+    return Artifact(path, hashlib.sha256(path.read_bytes()).hexdigest(), unzipped, reused)
+
+
+def _build(target: Target, path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="package-", dir=path.parent) as scratch:
+        tree = Path(scratch) / "tree"
+        _install(target, tree)
+        shutil.copytree(PACKAGE_FOLDER, tree / PACKAGE_FOLDER.name)
+        packed = Path(scratch) / path.name
+        _zip(tree, packed)
+        packed.replace(path)
+
+
+def _install(target: Target, tree: Path) -> None:
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    command += ["--target", str(tree), "--python-version", target.python, "--link-mode", "copy"]
+    command += ["--python-platform", target.platform] if target.platform else ["--python", sys.executable]
+    environment = os.environ | {"UV_NO_PROGRESS": "1"}
+    done = subprocess.run([*command, "-r", str(LOCK)], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
+
+
+def _zip(tree: Path, packed: Path) -> None:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in _packed_files(tree):
+            entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, whatever machine this is
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, path.read_bytes())
+
+
+def _packed_files(tree: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in tree.rglob("*")
+        if path.is_file()
+        and path.name not in _LEFT_OUT_NAMES
+        and _LEFT_OUT_FOLDERS.isdisjoint(path.relative_to(tree).parts[:-1])
+    )
+
+
+def _key(target: Target) -> str:
+    """Changes when the package, the lock, the target or the way of packing does."""
+    digest = hashlib.sha256(f"{_FORMAT} {target}".encode())
+    for path in [LOCK, *_packed_files(PACKAGE_FOLDER)]:
+        digest.update(path.relative_to(PROJECT_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one build go on at a time; the lock ends with the process that holds it."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
