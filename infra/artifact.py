@@ -68,16 +68,21 @@ TARGETS: dict[str, Callable[[], Target]] = {"lambda": aws_lambda, "local": runni
 
 
 def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
-    """The zip for a target, built only where no earlier build had the same sources and lock."""
+    """The zip for a target, built only where no earlier build had the same sources and lock.
+
+    What the lock names is packed once for a lock; a change of the package only adds its files to a copy of that.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"referral_delivery-{target.name}-{_key(target)}.zip"
+    dependencies = folder / f"dependencies-{target.name}-{_digest(target, [LOCK])}.zip"
+    sources = _packed_files(PACKAGE_FOLDER)
+    path = folder / f"referral_delivery-{target.name}-{_digest(target, [LOCK, *sources])}.zip"
     with _locked(folder / ".lock"):
         reused = path.exists()
         if not reused:
-            _build(target, path)
-            for old in folder.glob(f"referral_delivery-{target.name}-*.zip"):
-                if old != path:
-                    old.unlink()
+            if not dependencies.exists():
+                _pack_dependencies(target, dependencies)
+            _add_package(dependencies, sources, path)
+            _drop_older(dependencies, path)
     with zipfile.ZipFile(path) as built:
         unzipped = sum(entry.file_size for entry in built.infolist())
     if unzipped > MAX_UNZIPPED_BYTES:
@@ -88,14 +93,28 @@ def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
     return Artifact(path, hashlib.sha256(path.read_bytes()).hexdigest(), unzipped, reused)
 
 
-def _build(target: Target, path: Path) -> None:
+def _pack_dependencies(target: Target, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="package-", dir=path.parent) as scratch:
-        tree = Path(scratch) / "tree"
+        tree, packed = Path(scratch) / "tree", Path(scratch) / path.name
         _install(target, tree)
-        shutil.copytree(PACKAGE_FOLDER, tree / PACKAGE_FOLDER.name)
-        packed = Path(scratch) / path.name
-        _zip(tree, packed)
+        with zipfile.ZipFile(packed, "w") as archive:
+            _add(archive, _packed_files(tree), tree)
         packed.replace(path)
+
+
+def _add_package(dependencies: Path, sources: list[Path], path: Path) -> None:
+    packed = path.with_suffix(".tmp")
+    shutil.copyfile(dependencies, packed)
+    with zipfile.ZipFile(packed, "a") as archive:
+        _add(archive, sources, PACKAGE_FOLDER.parent)
+    packed.replace(path)
+
+
+def _drop_older(*current: Path) -> None:
+    for path in current:
+        for old in path.parent.glob(f"{path.stem.rpartition('-')[0]}-*.zip"):
+            if old != path:
+                old.unlink()
 
 
 def _install(target: Target, tree: Path) -> None:
@@ -108,14 +127,12 @@ def _install(target: Target, tree: Path) -> None:
         raise RuntimeError(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
 
 
-def _zip(tree: Path, packed: Path) -> None:
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for path in _packed_files(tree):
-            entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whatever machine this is
-            entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, path.read_bytes())
+def _add(archive: zipfile.ZipFile, files: list[Path], root: Path) -> None:
+    for path in files:
+        entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), _DATE)
+        entry.create_system = 3  # Unix, whatever machine this is
+        entry.external_attr = 0o100644 << 16
+        archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=6)
 
 
 def _packed_files(tree: Path) -> list[Path]:
@@ -128,10 +145,10 @@ def _packed_files(tree: Path) -> list[Path]:
     )
 
 
-def _key(target: Target) -> str:
-    """Changes when the package, the lock, the target or the way of packing does."""
+def _digest(target: Target, files: list[Path]) -> str:
+    """Changes when one of the files, the target or the way of packing does."""
     digest = hashlib.sha256(f"{_FORMAT} {target}".encode())
-    for path in [LOCK, *_packed_files(PACKAGE_FOLDER)]:
+    for path in files:
         digest.update(path.relative_to(PROJECT_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

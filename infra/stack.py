@@ -5,7 +5,7 @@ from datetime import date
 import pulumi
 
 from infra import sftp
-from infra.access import ENTRY, ClientAccess, ClientAccessArgs
+from infra.access import ClientAccess, ClientAccessArgs
 from infra.artifact import Artifact
 from infra.exporter import Exporter, ExporterArgs
 from infra.ledger import Ledger, LedgerArgs
@@ -15,6 +15,7 @@ from infra.settings import StackSettings
 from infra.sftp import SftpServer, SftpServerArgs
 from infra.storage import DeliveryBucket, DeliveryBucketArgs, LakeBucket, LakeBucketArgs
 from referral_delivery.client import Client
+from referral_delivery.export import DOWNLOADS
 
 
 def deploy(
@@ -114,5 +115,5 @@ def deploy(
         "failure_queue_url": exporter.failures.url,
         "schedule_dlq_url": schedules.dlq.url,
         "alarm_topic_arn": monitoring.topic.arn,
-        "client_folders": {client.client: ENTRY for client in clients},
+        "client_folders": {client.client: f"{DOWNLOADS}/{client.client}" for client in clients},
     }

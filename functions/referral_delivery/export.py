@@ -76,6 +76,7 @@ class Exporter:
         Raises DeliveryError, or what the world raised; the cursor then stands where it stood.
         """
         client, deliveries = request.contract.client, []
+        due = self._due(request)
         while True:
             began = self.clock()
             expires = began + request.seconds_left() + LEASE_MARGIN_SECONDS
@@ -83,7 +84,7 @@ class Exporter:
             if isinstance(claim, LeaseHeld):
                 return Report(client, Status.IN_PROGRESS, deliveries)
             try:
-                delivery = self._next(claim, request)
+                delivery = self._next(claim, request, due)
             except Overtaken:
                 return Report(client, Status.OVERTAKEN, deliveries)
             except Exception:
@@ -96,20 +97,20 @@ class Exporter:
                 return Report(client, Status.NOTHING_TO_DELIVER if not deliveries else Status.DELIVERED, deliveries)
             deliveries.append(delivery)
             took = self.clock() - began
-            if delivery.window.end >= self._due(request) or request.seconds_left() < took + _SPARE_SECONDS:
+            if delivery.window.end >= due or request.seconds_left() < took + _SPARE_SECONDS:
                 return Report(client, Status.DELIVERED, deliveries)
 
-    def _next(self, claim: Claim, request: Request) -> Delivery | None:
+    def _next(self, claim: Claim, request: Request, due: datetime) -> Delivery | None:
         """Finish the pending delivery, or begin the next; None where nothing is due."""
         if claim.pending:
             return self._finish(claim, claim.pending)
         start = claim.position or datetime.combine(request.contract.deliver_from, time(), UTC)
-        due = Window(start, self._due(request))
-        if due.end <= due.start:
+        if due <= start:
             return None
-        listed = self.lake.objects(claim.client, due)
-        already_read = self.ledger.already_read(claim.client, since=first_hour(due))
-        window = drawn_in(listed, due, already_read=already_read)
+        whole = Window(start, due)
+        listed = self.lake.objects(claim.client, whole)
+        already_read = self.ledger.already_read(claim.client, since=first_hour(whole))
+        window = drawn_in(listed, whole, already_read=already_read)
         pending = _pending(claim, request, window)
         self.ledger.begin(claim, pending)
         return self._export(claim, pending, select(listed, window, already_read=already_read))

@@ -59,10 +59,10 @@ def connect(
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_external_file_cache": False,
-            "parquet_metadata_cache": True,
-            "TimeZone": "UTC",
         }
     )
+    con.execute("SET TimeZone = 'UTC'")  # a zoned timestamp is compared and written as UTC
+    con.execute("SET parquet_metadata_cache = true")  # the check of the columns reads the footers first
     con.load_extension(str(_httpfs()))
     options = {
         "KEY_ID": credentials.access_key,

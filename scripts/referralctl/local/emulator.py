@@ -94,6 +94,7 @@ def start(folder: Path) -> Emulator:
         "BIND_HOST": HOST,
         "SFTP_HOST": HOST,
         "AUTH": "true",
+        "IOT_MTLS_ENABLED": "false",  # it would take a fixed port, and two systems may run at once
         "STATE_DIR": str(folder / "state"),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,

@@ -3,6 +3,7 @@
 A function takes the resource's inputs as the program gave them (camelCase) and answers its id and outputs.
 """
 
+import json
 import secrets
 from collections.abc import Callable
 from functools import cached_property
@@ -92,7 +93,12 @@ def _encryption(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
 
 
 def _bucket_policy(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
+    policy = json.loads(inputs["policy"])
+    for statement in policy["Statement"]:
+        # The emulator enforces "TLS only", and its own endpoint is plain HTTP on the loopback interface.
+        if "aws:SecureTransport" in statement.get("Condition", {}).get("Bool", {}):
+            statement["Condition"]["NotIpAddress"] = {"aws:SourceIp": "127.0.0.0/8"}
+    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=json.dumps(policy))
     return inputs["bucket"], {}
 
 

@@ -1,0 +1,52 @@
+"""What commands print: facts to stdout, talk to stderr."""
+
+import json
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+
+from referral_delivery.errors import DeliveryError
+from referralctl.local.emulator import EmulatorFailed
+from referralctl.local.system import LocalSystemError
+from referralctl.stacks import StackNotFound
+
+# Piped output is not to be cut or folded to a width that no one sees.
+_PIPED_COLUMNS = 400
+facts = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
+talk = Console(stderr=True, soft_wrap=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON")]
+
+_EXPECTED = (DeliveryError, EmulatorFailed, LocalSystemError, StackNotFound, BotoCoreError, ClientError)
+
+
+@contextmanager
+def errors_reported() -> Iterator[None]:
+    """Turn an expected error into its message on stderr and exit code 1."""
+    try:
+        yield
+    except _EXPECTED as error:
+        talk.print("[red]error:[/red] ", end="")
+        talk.print(str(error), markup=False)
+        raise typer.Exit(1) from error
+
+
+def print_json(value: Any) -> None:
+    """Facts as JSON, readable and complete."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: list[str], rows: list[list[object]], *, right: Collection[str] = ()) -> None:
+    """Facts as a table; the columns named in `right` are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str("" if cell is None else cell) for cell in row))
+    facts.print(table)
