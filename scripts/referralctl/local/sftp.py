@@ -28,7 +28,7 @@ class SftpSession:
                 *("-b", "-", "-P", str(self.port), "-i", str(self.private_key)),
                 *("-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"),
                 *("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={self.known_hosts}"),
-                *("-F", "none", "-q", f"{self.user}@{self.host}"),
+                *("-F", "none", "-o", "LogLevel=ERROR", f"{self.user}@{self.host}"),
             ],
             input="\n".join(commands) + "\n",
             capture_output=True,

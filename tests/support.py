@@ -1,0 +1,88 @@
+"""What several tests need: client files, keys, contracts and Parquet objects."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from referral_delivery.contract import Contract
+
+
+def ed25519_key(comment: str = "") -> str:
+    """A fresh public key's line."""
+    key = Ed25519PrivateKey.generate().public_key()
+    return f"{key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} {comment}".rstrip()
+
+
+def rsa_key(bits: int) -> str:
+    """A fresh RSA public key's line."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits).public_key()
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def ecdsa_key() -> str:
+    """A fresh ECDSA P-256 public key's line."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def client_fields(name: str = "acme", **changed: Any) -> dict[str, Any]:
+    """The fields of a good client file; a changed one of None is left out."""
+    fields: dict[str, Any] = {
+        "client": name,
+        "contact": f"crm@{name}.example",
+        "campaign_type": "email_subscription",
+        "deliver_from": "2026-11-01",
+        "keys": [{"label": "first", "public_key": ed25519_key()}],
+        "schedule": {"timezone": "Australia/Sydney", "at": ["06:00", "18:30"]},
+        "attributes": ["email", "first_name"],
+    }
+    return {field: value for field, value in (fields | changed).items() if value is not None}
+
+
+def write_client(folder: Path, name: str = "acme", *, file: str | None = None, **changed: Any) -> Path:
+    """Write a client file, and answer its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (file or f"{name}.yaml")
+    path.write_text(yaml.safe_dump(client_fields(name, **changed), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def contract(client: str = "acme", **changed: Any) -> Contract:
+    """A contract that delivers referral ids, from 2026-11-01."""
+    fields = {"client": client, "deliver_from": "2026-11-01", "attributes": ["referral_id"]}
+    return Contract.model_validate(fields | changed)
+
+
+def utc(text: str) -> datetime:
+    """`2026-11-01 05:30` as an aware moment."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def parquet(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str] | None = None) -> bytes:
+    """Rows as Parquet; columns are those of the first row, VARCHAR but for received_at and `types`."""
+    names = list(rows[0])
+    known = {"received_at": "TIMESTAMP", **(types or {})}
+    columns = ", ".join(f'"{name}" {known.get(name, "VARCHAR")}' for name in names)
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE rows ({columns})")
+        con.executemany(
+            f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})", [[row[name] for name in names] for row in rows]
+        )
+        return _copied(con, "SELECT * FROM rows")
+
+
+def _copied(con: duckdb.DuckDBPyConnection, sql: str) -> bytes:
+
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+        return path.read_bytes()
