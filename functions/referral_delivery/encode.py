@@ -55,11 +55,13 @@ class CsvStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)  # a writer that is still writing fails with a broken pipe
+        # Not closed before the writer has ended: one that opens a pipe without a reader waits for ever.
         while not self._copied.done():
             self._con.interrupt()
-            _wait(self._copied)
+            if self._poll.poll(_POLL_MILLISECONDS):
+                os.read(self._descriptor, BLOCK_BYTES)
         self._writer.shutdown()
+        os.close(self._descriptor)
         self._folder.cleanup()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -115,10 +117,3 @@ def _widen(descriptor: int) -> None:
     except (AttributeError, PermissionError):
         return
 
-
-def _wait(copied: "Future[int]") -> None:
-    """Give the writer a moment to end; its error is of no interest to a reader that has left."""
-    try:
-        copied.exception(timeout=_POLL_MILLISECONDS / 1000)
-    except TimeoutError:
-        return

@@ -211,12 +211,13 @@ def _in_its_hour(condition: str) -> str:
 
 def _header(contract: Contract, present: frozenset[str]) -> str:
     return ", ".join(
-        f"{_value(column) if column.source in present else 'NULL'} AS {_quoted(column.name)}"
+        f"{value_of(column) if column.source in present else 'NULL'} AS {_quoted(column.name)}"
         for column in contract.attributes
     )
 
 
-def _value(column: Column) -> str:
+def value_of(column: Column) -> str:
+    """The SQL of one value of a column, as it is written to the file."""
     attribute = CATALOGUE[column.source]
     value = _quoted(attribute.name)
     if column.transform:

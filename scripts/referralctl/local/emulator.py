@@ -19,6 +19,9 @@ REGION = "ap-southeast-2"
 # The emulator's own account. It takes the id as the access key of that account's root user.
 ACCOUNT_ID = "000000000000"
 
+# Emulators that are to outlive this process; a forgotten Popen would warn that its child still runs.
+_outliving: list["subprocess.Popen[bytes]"] = []
+
 _READY_SECONDS = 30
 _END_SECONDS = 10
 
@@ -111,6 +114,7 @@ def start(folder: Path) -> Emulator:
             cwd=folder,
             start_new_session=True,  # an interrupted terminal must not end it behind our back
         )
+    _outliving.append(process)
     return Emulator(process.pid, psutil.Process(process.pid).create_time(), port, sftp_port)
 
 

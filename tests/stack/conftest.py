@@ -1,0 +1,183 @@
+"""A local system of this worker's own, and a laboratory that drives deliveries in it."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.settings import PROJECT_FOLDER
+from referral_delivery import query
+from referral_delivery.contract import Contract
+from referral_delivery.event import ExportEvent, Kind
+from referral_delivery.export import DOWNLOADS, Exporter, Report, Request
+from referral_delivery.lake import PREFIX, Lake
+from referral_delivery.ledger import Ledger
+from referral_delivery.upload import Uploads
+from referralctl.local.sftp import SftpSession, require_openssh, write_known_hosts
+from referralctl.local.system import LocalSystem, session
+from referralctl.stacks import Stack
+from tests.support import contract, parquet, utc, write_client
+
+CLIENTS = ("acme", "globex", "initech")
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """stack.json of a running local system with three clients, due every minute."""
+    folder = tmp_path_factory.mktemp("system")
+    for name in CLIENTS:
+        write_client(folder / "clients", name, schedule={"every": "1m"}, attributes=["referral_id", "email"])
+    local = LocalSystem(folder / "local")
+    try:
+        yield local.up(folder / "clients")
+    finally:
+        local.down()
+
+
+@pytest.fixture(scope="session")
+def stack(system: dict[str, Any]) -> Stack:
+    """The deployed stack."""
+    return Stack(system["outputs"], local=system)
+
+
+@dataclass
+class Lab:
+    """Deliveries of one client that no other test uses, with the clock under the test's control."""
+
+    stack: Stack
+    client: str
+    session: boto3.Session
+    now: datetime = field(default_factory=lambda: utc("2026-11-20 12:00"))
+
+    def contract(self, **changed: Any) -> Contract:
+        """The client's contract."""
+        return contract(self.client, **changed)
+
+    def put(
+        self, hour: str, rows: Sequence[Mapping[str, Any]] | bytes, types: Mapping[str, str] | None = None
+    ) -> str:
+        """Put an object into the lake's hour (`2026-11-20 05`); the answer is its key."""
+        day, _, number = hour.partition(" ")
+        key = f"{PREFIX}/client={self.client}/dt={day}/hr={number}/{uuid.uuid4().hex}.parquet"
+        body = rows if isinstance(rows, bytes) else parquet(rows, types)
+        self.stack.s3.put_object(Bucket=self.stack["lake_bucket"], Key=key, Body=body)
+        return key
+
+    def put_referrals(self, hour: str, *identities: str, minute: int = 0) -> str:
+        """Put referrals with these ids, stamped at a minute of the hour."""
+        stamp = f"{hour}:{minute:02d}:00"
+        return self.put(hour, [{"referral_id": identity, "received_at": stamp} for identity in identities])
+
+    def deliver(self, contract: Contract | None = None, *, due: datetime | None = None, owner: str = "") -> Report:
+        """Run the function's code here, at the test's time."""
+        return self.exporter.run(
+            Request(
+                contract=contract or self.contract(),
+                kind=Kind.SCHEDULED,
+                due=due,
+                owner=owner or uuid.uuid4().hex,
+                seconds_left=lambda: 900.0,
+            )
+        )
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """The function's code, on the emulator, with the account's own access."""
+        credentials = self.session.get_credentials()
+        assert credentials is not None
+        return Exporter(
+            ledger=self.ledger,
+            lake=Lake(self.stack.s3, self.stack["lake_bucket"]),
+            uploads=Uploads(self.stack.s3, self.stack["delivery_bucket"]),
+            connect=lambda: query.connect(
+                endpoint_url=self.stack.s3.meta.endpoint_url,
+                region="ap-southeast-2",
+                credentials=credentials.get_frozen_credentials(),
+                memory_mb=1_769,
+            ),
+            clock=lambda: self.now.timestamp(),
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The stack's ledger."""
+        return Ledger(self.stack.dynamodb, self.stack["ledger_table"])
+
+    def invoke(self, event: ExportEvent | Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke the deployed function; the answer is its report, or its error."""
+        payload = event.model_dump_json() if isinstance(event, ExportEvent) else json.dumps(event)
+        answer = self.stack.functions.invoke(FunctionName=self.stack["function_name"], Payload=payload.encode())
+        body: dict[str, Any] = json.loads(answer["Payload"].read())
+        return body
+
+    def files(self) -> dict[str, bytes]:
+        """What the client sees: names and contents of its files."""
+        bucket, prefix = self.stack["delivery_bucket"], f"{DOWNLOADS}/{self.client}/"
+        pages = self.stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", ()) if entry["Key"] != prefix]
+        return {
+            key.removeprefix(prefix): self.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys
+        }
+
+    def delivered(self) -> list[str]:
+        """All delivered referral ids, from all files, sorted."""
+        return sorted(line for content in self.files().values() for line in content.decode().splitlines()[1:])
+
+    def cursor(self) -> dict[str, Any]:
+        """The cursor's item, as DynamoDB holds it."""
+        key = {"client": {"S": self.client}, "record": {"S": "cursor"}}
+        answer = self.stack.dynamodb.get_item(TableName=self.stack["ledger_table"], Key=key, ConsistentRead=True)
+        return dict(answer.get("Item", {}))
+
+    def uploads_in_progress(self) -> list[str]:
+        """Upload ids that are neither completed nor aborted."""
+        found = self.stack.s3.list_multipart_uploads(Bucket=self.stack["delivery_bucket"]).get("Uploads", [])
+        return [upload["UploadId"] for upload in found if f"/{self.client}/" in upload["Key"]]
+
+
+@pytest.fixture
+def lab(stack: Stack, system: dict[str, Any]) -> Lab:
+    """A laboratory with a client of its own."""
+    return Lab(stack, f"lab-{uuid.uuid4().hex[:12]}", session(system))
+
+
+@pytest.fixture(scope="session")
+def sftp(system: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Makes an SFTP session of a client: `sftp("acme")`, or with another private key."""
+    require_openssh()
+    host, port = system["sftp"]["host"], system["sftp"]["port"]
+    known_hosts = write_known_hosts(host, port, tmp_path_factory.mktemp("ssh") / "known_hosts")
+
+    def connect(client: str, key: Path | None = None) -> SftpSession:
+        return SftpSession(host, port, client, key or Path(system["clients"][client]["private_key"]), known_hosts)
+
+    return connect
+
+
+def wait_for(condition: Any, *, seconds: float, what: str) -> Any:
+    """The condition's value, once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.25)
+    return value
+
+
+@pytest.fixture
+def eventually() -> Any:
+    """Waits for a condition, with a deadline."""
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def events() -> Path:
+    """Folder of real events."""
+    return PROJECT_FOLDER / "tests" / "events"
