@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import duckdb
 import pytest
 
 from referral_delivery.errors import DataError, MissingAttribute, MissingLake, UnreadableObject, WrongType
@@ -41,9 +40,6 @@ def test_an_object_that_is_no_parquet_is_named(lab: Lab) -> None:
 
 def test_an_object_with_a_damaged_page_is_named(lab: Lab) -> None:
     rows = [{"referral_id": f"{n:09d}", "received_at": "2026-11-20 09:00:00"} for n in range(5_000)]
-    with duckdb.connect() as con:
-        con.execute("CREATE TABLE rows (referral_id VARCHAR, received_at TIMESTAMP)")
-        con.executemany("INSERT INTO rows VALUES ($referral_id, $received_at)", rows[:10])
     body = bytearray(parquet(rows))
     for position in range(100, 4_000):
         body[position] ^= 0x5A

@@ -4,9 +4,12 @@ import gzip
 import hashlib
 from datetime import timedelta
 
+import pytest
+
+from referral_delivery.errors import UnreadableObject
 from referral_delivery.export import Status
 from tests.stack.conftest import Lab
-from tests.support import utc
+from tests.support import parquet, utc
 
 
 def test_a_first_delivery_starts_at_deliver_from_and_ends_now(lab: Lab) -> None:
@@ -162,9 +165,7 @@ def test_markers_and_unfinished_objects_of_a_writer_are_not_read(lab: Lab) -> No
 
 
 def test_a_listing_of_more_than_a_thousand_objects_is_read_whole(lab: Lab) -> None:
-    body = __import__("tests.support", fromlist=["parquet"]).parquet(
-        [{"referral_id": "a", "received_at": "2026-11-20 09:00:00"}]
-    )
+    body = parquet([{"referral_id": "a", "received_at": "2026-11-20 09:00:00"}])
     for _ in range(1_005):
         lab.put("2026-11-20 09", body)
     (delivery,) = lab.deliver().deliveries
@@ -176,10 +177,8 @@ def test_a_failed_run_leaves_the_cursor_and_gives_the_lease_back(lab: Lab) -> No
     key = lab.put("2026-11-20 09", b"no parquet")
     before = lab.files()
     for _ in range(2):
-        try:
+        with pytest.raises(UnreadableObject, match=key):
             lab.deliver(due=utc("2026-11-20 10:00"))
-        except Exception as error:  # noqa: BLE001
-            assert key in str(error)
     assert lab.cursor()["position"] == {"S": "2026-11-20T09:00:00Z"}
     assert "lease_owner" not in lab.cursor()
     assert (lab.files(), lab.uploads_in_progress()) == (before, [])
