@@ -118,7 +118,15 @@ def _drop_older(*current: Path) -> None:
 
 
 def _install(target: Target, tree: Path) -> None:
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    command = [
+        uv.find_uv_bin(),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+    ]
     command += ["--target", str(tree), "--python-version", target.python, "--link-mode", "copy"]
     command += ["--python-platform", target.platform] if target.platform else ["--python", sys.executable]
     environment = os.environ | {"UV_NO_PROGRESS": "1"}

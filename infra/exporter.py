@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra import policies
-from infra.artifact import Artifact
 from referral_delivery.export import DOWNLOADS
 from referral_delivery.lake import PREFIX
 from referral_delivery.settings import Settings
+
+from infra import policies
+from infra.artifact import Artifact
 
 HANDLER = "referral_delivery.handlers.export.handler"
 RUNTIME, ARCHITECTURE = "python3.13", "arm64"
@@ -124,9 +124,7 @@ class Exporter(pulumi.ComponentResource):
         return role
 
 
-def failure_queue(
-    name: str, queue_name: str, parent: pulumi.ComponentResource, tags: dict[str, str]
-) -> aws.sqs.Queue:
+def failure_queue(name: str, queue_name: str, parent: pulumi.ComponentResource, tags: dict[str, str]) -> aws.sqs.Queue:
     """A standard queue that keeps what failed as long as SQS can."""
     return aws.sqs.Queue(
         name,

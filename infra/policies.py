@@ -14,7 +14,12 @@ def document(*statements: dict[str, Any]) -> Policy:
 
 def allow(sid: str, actions: list[str], *resources: str, condition: dict[str, Any] | None = None) -> dict[str, Any]:
     """One Allow statement."""
-    statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+    statement: dict[str, Any] = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": list(resources),
+    }
     return statement | ({"Condition": condition} if condition else {})
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+from referral_delivery.export import DOWNLOADS
 
 from infra import policies
-from referral_delivery.export import DOWNLOADS
 
 ABORT_UPLOADS_AFTER_DAYS = 7
 
@@ -29,9 +29,7 @@ class DeliveryBucket(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DeliveryBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:storage:DeliveryBucket", name, None, opts)
-        self.bucket = _private_bucket(
-            self, name, kms_key_arn=args.kms_key_arn, protect=args.protect, tags=args.tags
-        )
+        self.bucket = _private_bucket(self, name, kms_key_arn=args.kms_key_arn, protect=args.protect, tags=args.tags)
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=self.bucket.id,
@@ -82,7 +80,12 @@ class LakeBucket(pulumi.ComponentResource):
 
 
 def _private_bucket(
-    parent: pulumi.ComponentResource, name: str, *, kms_key_arn: str | None, protect: bool, tags: dict[str, str]
+    parent: pulumi.ComponentResource,
+    name: str,
+    *,
+    kms_key_arn: str | None,
+    protect: bool,
+    tags: dict[str, str],
 ) -> aws.s3.Bucket:
     """Owner-enforced, encrypted, closed to the public, TLS only."""
     child = pulumi.ResourceOptions(parent=parent)

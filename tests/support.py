@@ -11,7 +11,6 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from referral_delivery.contract import Contract
 
 
@@ -74,13 +73,13 @@ def parquet(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str] | None =
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE rows ({columns})")
         con.executemany(
-            f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})", [[row[name] for name in names] for row in rows]
+            f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})",
+            [[row[name] for name in names] for row in rows],
         )
         return _copied(con, "SELECT * FROM rows")
 
 
 def _copied(con: duckdb.DuckDBPyConnection, sql: str) -> bytes:
-
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"

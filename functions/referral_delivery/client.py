@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from referral_delivery import public_key
 from referral_delivery.attributes import CampaignType, allowed, refused
-from referral_delivery.contract import CLIENT_NAME, Contract
+from referral_delivery.contract import Contract
 from referral_delivery.public_key import PublicKey
 from referral_delivery.schedule import Schedule
 
@@ -63,9 +63,7 @@ class Client(Contract):
     @property
     def contract(self) -> Contract:
         """What the function needs to know."""
-        return Contract(
-            client=self.client, deliver_from=self.deliver_from, attributes=self.attributes, file=self.file
-        )
+        return Contract(client=self.client, deliver_from=self.deliver_from, attributes=self.attributes, file=self.file)
 
     def keys_on(self, day: date) -> list[Key]:
         """The keys that are valid on a day, in the file's order."""

@@ -22,7 +22,7 @@ class _Loader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"key {key!r} stands twice; remove one of them", problem_mark=key_node.start_mark
@@ -64,7 +64,7 @@ def load_folder(folder: Path) -> list[Client]:
 def load(path: Path) -> Client:
     """One client file; the error has a line per finding: file, field, what is wrong, what to do."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a CSafeLoader
     except UnicodeDecodeError as error:
         raise ClientFileError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
     except yaml.MarkedYAMLError as error:

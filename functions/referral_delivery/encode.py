@@ -116,4 +116,3 @@ def _widen(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
     except (AttributeError, PermissionError):
         return
-

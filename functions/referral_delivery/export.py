@@ -75,7 +75,8 @@ class Exporter:
 
         Raises DeliveryError, or what the world raised; the cursor then stands where it stood.
         """
-        client, deliveries = request.contract.client, []
+        client = request.contract.client
+        deliveries: list[Delivery] = []
         due = self._due(request)
         while True:
             began = self.clock()
@@ -190,7 +191,7 @@ class Exporter:
             window=pending.window,
             key=pending.key if sealed else None,
             rows=sealed.rows if sealed else 0,
-            bytes=sealed.parts.bytes if sealed else 0,
+            size_bytes=sealed.parts.size_bytes if sealed else 0,
             sha256=sealed.parts.sha256 if sealed else None,
             late_rows=sealed.late_rows if sealed else 0,
             published_at=self._now(),

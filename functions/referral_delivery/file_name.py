@@ -34,8 +34,7 @@ def check(template: str) -> str:
     other_sequence = _probe(template, sequence=2)
     if other_sequence == first and any(_probe(template, later=step) == first for step in _STEPS):
         raise ValueError(
-            "the template can give two deliveries the same name; add {sequence:06d}, or an {end:…} down to "
-            "the second"
+            "the template can give two deliveries the same name; add {sequence:06d}, or an {end:…} down to the second"
         )
     return template
 
@@ -55,7 +54,11 @@ def _check_fields(template: str) -> None:
 def _probe(template: str, *, sequence: int = 1, later: timedelta = timedelta()) -> str:
     try:
         return render(
-            template, client="client", start=_PROBE + later, end=_PROBE + timedelta(hours=1) + later, sequence=sequence
+            template,
+            client="client",
+            start=_PROBE + later,
+            end=_PROBE + timedelta(hours=1) + later,
+            sequence=sequence,
         )
     except (ValueError, KeyError, IndexError) as error:
         raise ValueError(f"the template cannot be rendered ({error}); e.g. {DEFAULT_TEMPLATE!r}") from error

@@ -126,7 +126,11 @@ def select(listed: Iterable[LakeObject], window: Window, *, already_read: Collec
 
 
 def drawn_in(
-    listed: Iterable[LakeObject], window: Window, *, already_read: Collection[bytes], limit: int = MAX_NEW_OBJECTS
+    listed: Iterable[LakeObject],
+    window: Window,
+    *,
+    already_read: Collection[bytes],
+    limit: int = MAX_NEW_OBJECTS,
 ) -> Window:
     """The window, its end drawn in to an hour boundary where it has more new objects than a record can name."""
     per_hour = Counter(found.hour for found in listed if found.name_hash not in already_read)

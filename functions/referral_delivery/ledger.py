@@ -8,7 +8,7 @@ so the deliveries that a new one must know of are one range of keys.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -54,7 +54,7 @@ class Ledger:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            held = records.plain(error.response.get("Item", {}))
+            held = records.plain(cast("dict[str, Any]", error.response).get("Item", {}))
             return LeaseHeld(str(held.get("lease_owner", "")), float(held.get("lease_expires", expires)))
         return records.to_claim(client, records.plain(answer["Attributes"]))
 
@@ -93,8 +93,7 @@ class Ledger:
                             "TableName": self.table,
                             "Key": _cursor_key(delivery.client),
                             "UpdateExpression": (
-                                "SET #position = :end, #sequence = :sequence "
-                                "REMOVE pending, lease_owner, lease_expires"
+                                "SET #position = :end, #sequence = :sequence REMOVE pending, lease_owner, lease_expires"
                             ),
                             "ConditionExpression": (
                                 "fence = :fence AND (attribute_not_exists(#position) OR #position = :start)"

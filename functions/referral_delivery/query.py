@@ -29,7 +29,16 @@ _MIN_DUCKDB_MB = 128
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 _ACCEPTED = {
     AttributeType.TEXT: ("VARCHAR", "ENUM"),
-    AttributeType.INTEGER: ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+    AttributeType.INTEGER: (
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+    ),
     AttributeType.DECIMAL: ("DECIMAL", "DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
     AttributeType.DATE: ("DATE",),
     AttributeType.TIMESTAMP: _TIMESTAMPS,
@@ -65,8 +74,8 @@ def connect(
     con.execute("SET parquet_metadata_cache = true")  # the check of the columns reads the footers first
     con.load_extension(str(_httpfs()))
     options = {
-        "KEY_ID": credentials.access_key,
-        "SECRET": credentials.secret_key,
+        "KEY_ID": credentials.access_key or "",
+        "SECRET": credentials.secret_key or "",
         "SESSION_TOKEN": credentials.token or "",
         "REGION": region,
         "ENDPOINT": endpoint.netloc,

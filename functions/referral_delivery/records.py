@@ -74,7 +74,7 @@ class Delivery:
     window: Window
     key: str | None
     rows: int
-    bytes: int
+    size_bytes: int
     sha256: str | None
     late_rows: int
     published_at: datetime
@@ -99,7 +99,7 @@ def packed(objects: frozenset[bytes]) -> bytes:
 
 def unpacked(value: Binary | bytes | None) -> frozenset[bytes]:
     """What `packed` put together."""
-    octets = bytes(value) if value is not None else b""
+    octets: bytes = value.value if isinstance(value, Binary) else value or b""  # type: ignore[attr-defined]  # stub lacks it
     return frozenset(octets[n : n + HASH_BYTES] for n in range(0, len(octets), HASH_BYTES))
 
 
@@ -132,7 +132,7 @@ def from_pending(pending: Pending) -> dict[str, Any]:
         values["sealed"] = {
             "upload_id": sealed.parts.upload_id,
             "etags": sealed.parts.etags,
-            "bytes": sealed.parts.bytes,
+            "bytes": sealed.parts.size_bytes,
             "sha256": sealed.parts.sha256,
             "rows": sealed.rows,
             "late_rows": sealed.late_rows,
@@ -152,7 +152,7 @@ def from_delivery(delivery: Delivery) -> dict[str, Any]:
         "end": to_text(delivery.window.end),
         "key": delivery.key,
         "rows": delivery.rows,
-        "bytes": delivery.bytes,
+        "bytes": delivery.size_bytes,
         "sha256": delivery.sha256,
         "late_rows": delivery.late_rows,
         "published_at": to_text(delivery.published_at),
@@ -171,7 +171,7 @@ def to_delivery(values: Mapping[str, Any]) -> Delivery:
         window=Window(from_text(values["start"]), from_text(values["end"])),
         key=values.get("key"),
         rows=int(values["rows"]),
-        bytes=int(values["bytes"]),
+        size_bytes=int(values["bytes"]),
         sha256=values.get("sha256"),
         late_rows=int(values["late_rows"]),
         published_at=from_text(values["published_at"]),
@@ -198,7 +198,7 @@ def _to_sealed(values: Mapping[str, Any]) -> Sealed:
         parts=UploadedParts(
             upload_id=values["upload_id"],
             etags=list(values["etags"]),
-            bytes=int(values["bytes"]),
+            size_bytes=int(values["bytes"]),
             sha256=values["sha256"],
         ),
         rows=int(values["rows"]),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -170,24 +170,18 @@ def _times_of_day(schedule: Schedule) -> list[time]:
         return sorted(time.fromisoformat(at) for at in schedule.at)
     count, unit = int(schedule.every[:-1]), schedule.every[-1]
     minutes = count if unit == "m" else count * MINUTES_PER_HOUR
-    return [
-        time(*divmod(minute, MINUTES_PER_HOUR)) for minute in range(0, HOURS_PER_DAY * MINUTES_PER_HOUR, minutes)
-    ]
+    return [time(*divmod(minute, MINUTES_PER_HOUR)) for minute in range(0, HOURS_PER_DAY * MINUTES_PER_HOUR, minutes)]
 
 
 @lru_cache(maxsize=1024)
 def _days_with_clock_changes(timezone: str, first: date, days: int) -> tuple[date, ...]:
     zone = ZoneInfo(timezone)
     midnights = [datetime.combine(first + timedelta(days=n), time(), zone) for n in range(days + 1)]
-    return tuple(
-        today.date()
-        for today, tomorrow in zip(midnights, midnights[1:], strict=False)
-        if today.utcoffset() != tomorrow.utcoffset()
-    )
+    return tuple(today.date() for today, tomorrow in pairwise(midnights) if today.utcoffset() != tomorrow.utcoffset())
 
 
 def _rectangles(cells: set[tuple[int, int]]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Disjoint products of rows × columns that make up `cells`: rows with the same columns are one product."""
+    """Disjoint products of rows and columns that make up `cells`: rows with the same columns are one product."""
     columns = {row: tuple(sorted(c for r, c in cells if r == row)) for row, _ in cells}
     rows: dict[tuple[int, ...], list[int]] = {}
     for row in sorted(columns):

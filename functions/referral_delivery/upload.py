@@ -26,7 +26,7 @@ class UploadedParts:
 
     upload_id: str
     etags: list[str]
-    bytes: int
+    size_bytes: int
     sha256: str
 
 
@@ -112,9 +112,9 @@ class Uploads:
         return UploadedParts(upload_id, etags, size, sha256.hexdigest())
 
     def _upload_part(self, key: str, upload_id: str, number: int, part: bytes) -> str:
-        return self._s3.upload_part(
-            Bucket=self.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=part
-        )["ETag"]
+        return self._s3.upload_part(Bucket=self.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=part)[
+            "ETag"
+        ]
 
 
 def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:

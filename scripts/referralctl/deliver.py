@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
-
-from infra.schedules import schedule_name
 from referral_delivery.errors import DeliveryError
 from referral_delivery.event import ExportEvent, Kind
+
+from infra.schedules import schedule_name
 from referralctl import stacks
 from referralctl.output import AsJson, errors_reported, print_json, print_table, talk
 from referralctl.stacks import OutputsFile, Stack, StackNotFound
@@ -46,7 +46,7 @@ def deliver(
                     delivery["rows"],
                     delivery["bytes"],
                     delivery["sha256"],
-                    f"{delivery['window_start']} – {delivery['window_end']}",
+                    f"{delivery['window_start']} to {delivery['window_end']}",
                 ]
                 for delivery in report["deliveries"]
             ],
@@ -59,9 +59,7 @@ def deliver(
 def invoke(stack: Stack, client: str) -> dict[str, Any]:
     """Run the function with the Input of the client's own schedule, and answer its report."""
     event = schedule_input(stack, client).model_copy(update={"kind": Kind.MANUAL})
-    answer = stack.functions.invoke(
-        FunctionName=stack["function_name"], Payload=event.model_dump_json().encode()
-    )
+    answer = stack.functions.invoke(FunctionName=stack["function_name"], Payload=event.model_dump_json().encode())
     body: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise DeliveryFailed(body.get("errorMessage") or json.dumps(body))

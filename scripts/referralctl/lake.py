@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import duckdb
 import typer
 from botocore.exceptions import ClientError
-from rich.progress import Progress
-
 from referral_delivery.attributes import CATALOGUE, AttributeType
 from referral_delivery.errors import DataError
 from referral_delivery.lake import PREFIX
+from rich.progress import Progress
+
 from referralctl import stacks
 from referralctl.output import AsJson, errors_reported, facts, print_json, talk
 from referralctl.stacks import OutputsFile, StackNotFound
@@ -81,7 +81,9 @@ def write_partitions(file: Path, folder: Path, *, received_at: datetime) -> int:
     with duckdb.connect(config={"threads": 1}) as con:
         try:
             con.execute("SET TimeZone = 'UTC'")
-            found = [name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {reader}", {"file": str(file)}).fetchall()]
+            found = [
+                name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {reader}", {"file": str(file)}).fetchall()
+            ]
             columns = _columns(file, found, received_at)
             copied = con.execute(
                 f"COPY (SELECT *, strftime(received_at, '%Y-%m-%d') AS dt, strftime(received_at, '%H') AS hr "
@@ -97,9 +99,7 @@ def write_partitions(file: Path, folder: Path, *, received_at: datetime) -> int:
     return int(copied[0]) if copied else 0
 
 
-def upload_partitions(
-    s3: "S3Client", bucket: str, folder: Path, client: str, file: Path
-) -> tuple[list[str], int]:
+def upload_partitions(s3: "S3Client", bucket: str, folder: Path, client: str, file: Path) -> tuple[list[str], int]:
     """Upload what `write_partitions` wrote; the answer is all keys, and how many of them are new."""
     with file.open("rb") as content:
         name = hashlib.file_digest(content, "sha256").hexdigest()[:16]
@@ -108,7 +108,10 @@ def upload_partitions(
         f"{PREFIX}/client={client}/{path.parent.relative_to(folder).as_posix()}/{name}-{path.stem}.parquet"
         for path in paths
     ]
-    with Progress(console=talk, transient=True, disable=not talk.is_terminal) as progress, ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+    with (
+        Progress(console=talk, transient=True, disable=not talk.is_terminal) as progress,
+        ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool,
+    ):
         added = progress.track(
             pool.map(lambda pair: _put_new(s3, bucket, *pair), zip(keys, paths, strict=True)),
             total=len(keys),
@@ -132,9 +135,7 @@ def _put_new(s3: "S3Client", bucket: str, key: str, path: Path) -> bool:
 def _columns(file: Path, found: list[str], received_at: datetime) -> str:
     """The SELECT list that casts the file's columns to the catalogue's types."""
     if unknown := [name for name in found if name not in CATALOGUE]:
-        raise DataError(
-            f"{file}: unknown column {unknown[0]!r}; expected attribute names: {', '.join(CATALOGUE)}"
-        )
+        raise DataError(f"{file}: unknown column {unknown[0]!r}; expected attribute names: {', '.join(CATALOGUE)}")
     if "referral_id" not in found:
         raise DataError(f"{file}: no column 'referral_id'; every referral needs an identity of its own")
     selected = [f'"{name}"::{_DUCKDB_TYPES[CATALOGUE[name].type]} AS "{name}"' for name in found]

@@ -6,14 +6,15 @@ import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import boto3
 import typer
 from botocore.config import Config
 
 from infra.settings import PROJECT_FOLDER
-from referralctl.local.system import LocalSystem, session
+from referralctl.local.system import LocalSystem
+from referralctl.local.system import session as local_session
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -51,32 +52,29 @@ class Stack:
         return str(self.outputs[name])
 
     @cached_property
-    def _session(self) -> boto3.Session:
-        return session(self.local) if self.local else boto3.Session()
-
-    @cached_property
     def s3(self) -> "S3Client":
         """S3 of the stack."""
-        return self._session.client("s3", endpoint_url=self._endpoint_url)
+        return cast("S3Client", self._client("s3"))
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB of the stack."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint_url)
+        return cast("DynamoDBClient", self._client("dynamodb"))
 
     @cached_property
     def scheduler(self) -> "EventBridgeSchedulerClient":
         """EventBridge Scheduler of the stack."""
-        return self._session.client("scheduler", endpoint_url=self._endpoint_url)
+        return cast("EventBridgeSchedulerClient", self._client("scheduler"))
 
     @cached_property
     def functions(self) -> "LambdaClient":
         """Lambda of the stack, patient enough for a whole delivery."""
-        return self._session.client("lambda", endpoint_url=self._endpoint_url, config=_INVOKE)
+        return cast("LambdaClient", self._client("lambda", _INVOKE))
 
-    @property
-    def _endpoint_url(self) -> str | None:
-        return str(self.local["endpoint_url"]) if self.local else None
+    def _client(self, service: Any, config: Config | None = None) -> Any:
+        session = local_session(self.local) if self.local else boto3.Session()
+        endpoint_url = self.local["endpoint_url"] if self.local else None
+        return session.client(service, endpoint_url=endpoint_url, config=config)
 
 
 def find(outputs_file: Path | None) -> Stack:
@@ -88,10 +86,14 @@ def find(outputs_file: Path | None) -> Stack:
         return _from_file(local.stack_file)
     if shutil.which("pulumi") is None:
         raise StackNotFound(
-            "no stack: none is up here (`referralctl local up`), `pulumi` is not on PATH, and no --outputs FILE was given"
+            "no stack: none is up here (`referralctl local up`), `pulumi` is not on PATH, and there is no --outputs"
         )
     done = subprocess.run(
-        ["pulumi", "stack", "output", "--json"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False
+        ["pulumi", "stack", "output", "--json"],
+        cwd=PROJECT_FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise StackNotFound(f"`pulumi stack output --json` failed: {done.stderr.strip()}")

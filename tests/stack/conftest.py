@@ -12,8 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-
-from infra.settings import PROJECT_FOLDER
 from referral_delivery import query
 from referral_delivery.contract import Contract
 from referral_delivery.event import ExportEvent, Kind
@@ -24,6 +22,8 @@ from referral_delivery.upload import Uploads
 from referralctl.local.sftp import SftpSession, require_openssh, write_known_hosts
 from referralctl.local.system import LocalSystem, session
 from referralctl.stacks import Stack
+
+from infra.settings import PROJECT_FOLDER
 from tests.support import contract, parquet, utc, write_client
 
 CLIENTS = ("acme", "globex", "initech")
@@ -61,9 +61,7 @@ class Lab:
         """The client's contract."""
         return contract(self.client, **changed)
 
-    def put(
-        self, hour: str, rows: Sequence[Mapping[str, Any]] | bytes, types: Mapping[str, str] | None = None
-    ) -> str:
+    def put(self, hour: str, rows: Sequence[Mapping[str, Any]] | bytes, types: Mapping[str, str] | None = None) -> str:
         """Put an object into the lake's hour (`2026-11-20 05`); the answer is its key."""
         day, _, number = hour.partition(" ")
         key = f"{PREFIX}/client={self.client}/dt={day}/hr={number}/{uuid.uuid4().hex}.parquet"
@@ -103,7 +101,7 @@ class Lab:
                 credentials=credentials.get_frozen_credentials(),
                 memory_mb=1_769,
             ),
-            clock=lambda: self.now.timestamp(),
+            clock=lambda: self.now.timestamp(),  # noqa: PLW0108 - the test moves `now`
         )
 
     @cached_property

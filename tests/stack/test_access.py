@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from referralctl.local.system import generate_key, session
 from referralctl.stacks import Stack
+
 from tests.stack.conftest import CLIENTS
 
 FILE = "file.csv"
@@ -138,7 +138,12 @@ def test_a_client_fetches_its_files_with_openssh(client: str, sftp: Any, tmp_pat
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_does_not_see_another_ones_folder(client: str, sftp: Any, tmp_path: Path) -> None:
     for other in set(CLIENTS) - {client}:
-        for path in (f"/downloads/../{other}", f"/downloads/{other}", f"/{other}", f"/downloads/../../downloads/{other}"):
+        for path in (
+            f"/downloads/../{other}",
+            f"/downloads/{other}",
+            f"/{other}",
+            f"/downloads/../../downloads/{other}",
+        ):
             assert sftp(client).run(f"get {path}/{FILE}", folder=tmp_path).returncode != 0
     listed = sftp(client).run("ls -1 /", "ls -1 /downloads").stdout
     assert not [other for other in set(CLIENTS) - {client} if other in listed]

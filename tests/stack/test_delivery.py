@@ -5,9 +5,9 @@ import hashlib
 from datetime import timedelta
 
 import pytest
-
 from referral_delivery.errors import UnreadableObject
 from referral_delivery.export import Status
+
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
 
@@ -116,13 +116,22 @@ def test_the_ledger_has_rows_bytes_and_hash_of_the_file_as_the_client_gets_it(la
     lab.deliver(lab.contract(file={"compression": "gzip"}))
     ((name, content),) = lab.files().items()
     (recorded,) = lab.ledger.deliveries(lab.client)
-    assert (recorded.rows, recorded.bytes, recorded.sha256) == (3, len(content), hashlib.sha256(content).hexdigest())
+    assert (recorded.rows, recorded.size_bytes, recorded.sha256) == (
+        3,
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
     assert (recorded.key, name[-7:]) == (f"downloads/{lab.client}/{name}", ".csv.gz")
     assert gzip.decompress(content) == b"referral_id\na\nb\nc\n"
 
 
 def test_columns_come_in_the_contracts_order_under_its_names(lab: Lab) -> None:
-    row = {"referral_id": "a", "received_at": "2026-11-20 09:00:00", "email": " A@B.example ", "postcode": "0800"}
+    row = {
+        "referral_id": "a",
+        "received_at": "2026-11-20 09:00:00",
+        "email": " A@B.example ",
+        "postcode": "0800",
+    }
     lab.put("2026-11-20 09", [row])
     lab.deliver(
         lab.contract(

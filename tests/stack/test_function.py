@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from referral_delivery.event import ExportEvent, Kind
+
 from tests.stack.conftest import CLIENTS, Lab
 
 
@@ -19,9 +19,7 @@ def scheduled(events: Path, lab: Lab) -> dict[str, Any]:
     return event
 
 
-def test_a_scheduled_event_is_delivered_by_the_function_with_its_own_role(
-    lab: Lab, scheduled: dict[str, Any]
-) -> None:
+def test_a_scheduled_event_is_delivered_by_the_function_with_its_own_role(lab: Lab, scheduled: dict[str, Any]) -> None:
     lab.put("2026-11-20 09", [{"referral_id": "a", "email": "a@b.example", "received_at": "2026-11-20 09:00:00"}])
     report = lab.invoke(scheduled)
     (delivery,) = report["deliveries"]
@@ -60,7 +58,9 @@ def test_a_failed_event_goes_to_the_failure_queue_after_its_retries(
 ) -> None:
     lab.put("2026-11-20 09", b"no parquet")
     lab.stack.functions.invoke(
-        FunctionName=lab.stack["function_name"], InvocationType="Event", Payload=json.dumps(scheduled).encode()
+        FunctionName=lab.stack["function_name"],
+        InvocationType="Event",
+        Payload=json.dumps(scheduled).encode(),
     )
     sqs = lab.session.client("sqs", endpoint_url=lab.stack.s3.meta.endpoint_url)
 

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import psutil
 import pytest
-
 from referralctl.local.system import LocalSystem, LocalSystemError, known_hosts_line
+
 from tests.support import write_client
 
 REFERRALCTL = [sys.executable, "-c", "from referralctl.main import app; app()"]
@@ -104,7 +104,7 @@ def test_an_interrupted_up_leaves_no_process(
         f"from referralctl.main import app; app(['local', 'up', '--clients', {str(clients)!r}])"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: (local.folder / "emulator.json").exists(), seconds=60, what="the emulator's start")
+    eventually((local.folder / "emulator.json").exists, seconds=60, what="the emulator's start")
     os.kill(process.pid, number)
     assert process.wait(timeout=60) != 0
     assert (emulators_of(local.folder), local.stack_file.exists()) == ([], False)
@@ -117,7 +117,7 @@ def test_an_up_that_was_killed_is_cleared_by_down(second: tuple[LocalSystem, Pat
         f"LocalSystem(Path({str(local.folder)!r})).up(Path({str(clients)!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", program])
-    eventually(lambda: (local.folder / "emulator.json").exists(), seconds=60, what="the emulator's start")
+    eventually((local.folder / "emulator.json").exists, seconds=60, what="the emulator's start")
     process.kill()
     process.wait()
     with pytest.raises(LocalSystemError, match="killed half-way; run `referralctl local down` first"):
@@ -151,7 +151,9 @@ def test_deliver_prints_what_was_delivered(outputs: list[str], stack: Any, tmp_p
     delivered = referralctl("deliver", "initech", *outputs, "--json")
     report = json.loads(delivered.stdout)
     found = stack.s3.list_objects_v2(Bucket=stack["delivery_bucket"], Prefix="downloads/initech/")["Contents"]
-    contents = [stack.s3.get_object(Bucket=stack["delivery_bucket"], Key=entry["Key"])["Body"].read() for entry in found]
+    contents = [
+        stack.s3.get_object(Bucket=stack["delivery_bucket"], Key=entry["Key"])["Body"].read() for entry in found
+    ]
     assert delivered.returncode == 0
     assert report["client"] == "initech"
     # The schedule, which fires each minute, may have been first.
@@ -169,19 +171,25 @@ def test_a_load_keeps_awkward_values_and_files_rows_under_their_hours(
 ) -> None:
     file = tmp_path / "referrals.csv"
     file.write_text(
-        'referral_id,received_at,postcode,audience_id,ad_text,age\n'
+        "referral_id,received_at,postcode,audience_id,ad_text,age\n"
         'a,2026-10-01 05:59:59,0800,1234567890123456789,"two\nlines, ""quoted""",\n'
         'b,2026-10-01 06:00:00,,,"",42\n'
     )
     done = referralctl("lake", "load", str(file), "--client", "acme", *outputs, "--json")
     report = json.loads(done.stdout)
-    assert [key.split("/")[2:4] for key in report["objects"]] == [["dt=2026-10-01", "hr=05"], ["dt=2026-10-01", "hr=06"]]
+    assert [key.split("/")[2:4] for key in report["objects"]] == [
+        ["dt=2026-10-01", "hr=05"],
+        ["dt=2026-10-01", "hr=06"],
+    ]
     rows = []
     for position, key in enumerate(report["objects"]):
         local = tmp_path / f"{position}.parquet"
         stack.s3.download_file(stack["lake_bucket"], key, str(local))
         rows += duckdb.sql(f"SELECT referral_id, postcode, audience_id, ad_text, age FROM '{local}'").fetchall()
-    assert rows == [("a", "0800", "1234567890123456789", 'two\nlines, "quoted"', None), ("b", None, None, "", 42)]
+    assert rows == [
+        ("a", "0800", "1234567890123456789", 'two\nlines, "quoted"', None),
+        ("b", None, None, "", 42),
+    ]
 
 
 def test_a_second_load_of_the_same_file_adds_nothing(outputs: list[str], tmp_path: Path) -> None:
@@ -199,7 +207,10 @@ def test_a_second_load_of_the_same_file_adds_nothing(outputs: list[str], tmp_pat
     [
         ("referral_id,colour\na,red\n", "unknown column 'colour'; expected attribute names: referral_id, "),
         ("email\na@b.example\n", "no column 'referral_id'; every referral needs an identity of its own"),
-        ("referral_id,received_at\na,\n", "a row has no received_at; give every row one, or leave the column out"),
+        (
+            "referral_id,received_at\na,\n",
+            "a row has no received_at; give every row one, or leave the column out",
+        ),
         ("referral_id,age\na,old\n", "could not"),
     ],
 )

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
 from referral_delivery.errors import ForeignObject
 from referral_delivery.export import Exporter, Status
 from referral_delivery.lake import drawn_in
 from referral_delivery.ledger import Ledger
 from referral_delivery.upload import Uploads
+
 from tests.stack.conftest import Lab
 from tests.support import utc
 
@@ -85,7 +85,7 @@ def test_a_run_that_died_at_a_step_is_finished_by_the_next_once_its_lease_has_en
     assert {name: lab.files()[name] for name in seen} == seen
     recorded = lab.ledger.deliveries(lab.client)
     assert [(each.sequence, each.rows) for each in recorded] == list(enumerate(rows, start=1))
-    assert {str(each.key).rsplit("/", 1)[1]: each.bytes for each in recorded} == {
+    assert {str(each.key).rsplit("/", 1)[1]: each.size_bytes for each in recorded} == {
         name: len(content) for name, content in lab.files().items()
     }
 
@@ -116,7 +116,9 @@ def test_what_lands_after_a_seal_goes_with_the_next_delivery_though_the_upload_w
     lab.put_referrals("2026-11-20 09", "sealed")
     run_until_death(lab, Ledger, "seal", before=False)
     for upload_id in lab.uploads_in_progress():
-        lab.exporter.uploads.abort(f"downloads/{lab.client}/referrals_{lab.client}_20261120T100000Z_000001.csv", upload_id)
+        lab.exporter.uploads.abort(
+            f"downloads/{lab.client}/referrals_{lab.client}_20261120T100000Z_000001.csv", upload_id
+        )
     lab.put_referrals("2026-11-20 09", "landed-later")
     lab.now += timedelta(hours=1)
     lab.deliver(due=utc("2026-11-20 11:00"))

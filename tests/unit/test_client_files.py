@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
-from infra.settings import PROJECT_FOLDER
 from referral_delivery.client_files import json_schema, load, load_folder
 from referral_delivery.errors import ClientFileError
+
+from infra.settings import PROJECT_FOLDER
 from tests.support import client_fields, ed25519_key, write_client
 
 EXAMPLES = PROJECT_FOLDER / "clients" / "example"
@@ -107,7 +107,9 @@ def test_an_unknown_attribute_is_met_with_the_nearest_one(tmp_path: Path) -> Non
 def test_an_attribute_that_the_campaign_may_not_receive_is_refused_even_hashed(tmp_path: Path) -> None:
     hashed = {"name": "email_sha256", "from": "email", "transform": "sha256"}
     write_client(tmp_path, campaign_type="website_traffic", attributes=["source", hashed, "mobile"])
-    assert "a website_traffic campaign may not receive email, mobile, hashed or not; it may receive " in refusal(tmp_path)
+    assert "a website_traffic campaign may not receive email, mobile, hashed or not; it may receive " in refusal(
+        tmp_path
+    )
 
 
 def test_a_hash_of_a_number_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
-
 from referral_delivery.contract import Compression
 from referral_delivery.encode import BLOCK_BYTES, CsvStream, compressed
 from referral_delivery.query import Query
@@ -48,7 +47,10 @@ def test_awkward_values_are_quoted_where_needed_and_only_there(con: duckdb.DuckD
 def test_rows_are_counted(con: duckdb.DuckDBPyConnection) -> None:
     with CsvStream(con, BIG) as stream:
         size = sum(len(block) for block in stream)
-        assert (stream.rows, size) == (100_000, len("number,filler\n") + sum(len(str(n)) + 102 for n in range(100_000)))
+        assert (stream.rows, size) == (
+            100_000,
+            len("number,filler\n") + sum(len(str(n)) + 102 for n in range(100_000)),
+        )
 
 
 def test_no_rows_are_a_header_alone(con: duckdb.DuckDBPyConnection) -> None:
@@ -76,7 +78,9 @@ def test_a_query_that_fails_before_it_writes_is_an_error_and_no_hang(con: duckdb
 
 
 def test_a_query_that_fails_mid_way_is_an_error_and_no_shorter_file(con: duckdb.DuckDBPyConnection) -> None:
-    failing = Query("SELECT CASE WHEN i = 90_000 THEN error('broken') ELSE repeat('x', 100) END FROM range(100_000) r(i)")
+    failing = Query(
+        "SELECT CASE WHEN i = 90_000 THEN error('broken') ELSE repeat('x', 100) END FROM range(100_000) r(i)"
+    )
     with pytest.raises(duckdb.InvalidInputException, match="broken"):
         within_deadline(lambda: read(con, failing))
 

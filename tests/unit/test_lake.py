@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 import pytest
-
 from referral_delivery.errors import TooManyObjects
 from referral_delivery.lake import MAX_NAMED_OBJECTS, LakeObject, drawn_in, first_hour, select
 from referral_delivery.window import Window, days_between
+
 from tests.support import utc
 
 WINDOW = Window(utc("2026-11-10 05:30"), utc("2026-11-10 06:30"))
@@ -71,9 +71,10 @@ def test_a_window_is_never_drawn_in_to_nothing() -> None:
 
 
 def test_windows_that_are_drawn_in_one_after_the_other_cover_everything() -> None:
-    end, listed = utc("2026-11-11 00:00"), [
-        LakeObject(f"{n}", utc("2026-11-10 00:00") + timedelta(hours=n % 24)) for n in range(240)
-    ]
+    end, listed = (
+        utc("2026-11-11 00:00"),
+        [LakeObject(f"{n}", utc("2026-11-10 00:00") + timedelta(hours=n % 24)) for n in range(240)],
+    )
     window, read, taken = Window(utc("2026-11-10 00:00"), end), set[bytes](), []
     while window.start < end:
         window = drawn_in(listed, Window(window.start, end), already_read=read, limit=35)

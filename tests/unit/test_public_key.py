@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-
 from referral_delivery.public_key import parse
+
 from tests.support import ecdsa_key, ed25519_key, rsa_key
 
 # A published key and its fingerprint: GitHub's ED25519 host key.
@@ -38,7 +38,10 @@ def test_a_short_rsa_key_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "this is PEM; convert it with `ssh-keygen"),
+        (
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+            "this is PEM; convert it with `ssh-keygen",
+        ),
         ("ssh-ed25519-cert-v01@openssh.com AAAA", "this is a certificate, which Transfer Family refuses"),
         ("sk-ssh-ed25519@openssh.com AAAA", r"this is a hardware \(sk-\) key, which Transfer Family refuses"),
         ("ssh-dss AAAA", "unknown key type; expected one of ssh-ed25519, "),

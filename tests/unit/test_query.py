@@ -4,7 +4,6 @@ from typing import Any
 
 import duckdb
 import pytest
-
 from referral_delivery.contract import Column
 from referral_delivery.query import value_of
 

@@ -7,8 +7,8 @@ import pytest
 from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from referral_delivery.schedule import Day, Schedule, expressions, next_runs, skipped_time_notes
+
 from tests.support import utc
 
 
@@ -138,4 +138,6 @@ def test_a_time_that_does_not_exist_on_some_day_is_noted() -> None:
 
 
 def test_a_skipped_time_on_a_day_without_runs_is_not_noted() -> None:
-    assert skipped_time_notes(schedule(timezone="Australia/Sydney", at=["02:30"], days=["mon"]), date(2026, 11, 1)) == []
+    assert (
+        skipped_time_notes(schedule(timezone="Australia/Sydney", at=["02:30"], days=["mon"]), date(2026, 11, 1)) == []
+    )

@@ -102,7 +102,7 @@ def _measure(delivery: Delivery, *, seconds: float) -> None:
     lag = (delivery.published_at - delivery.window.end).total_seconds()
     metrics.add_metric("Rows", MetricUnit.Count, delivery.rows)
     metrics.add_metric("LateRows", MetricUnit.Count, delivery.late_rows)
-    metrics.add_metric("Bytes", MetricUnit.Bytes, delivery.bytes)
+    metrics.add_metric("Bytes", MetricUnit.Bytes, delivery.size_bytes)
     metrics.add_metric("Seconds", MetricUnit.Seconds, seconds)
     metrics.add_metric("WindowLag", MetricUnit.Seconds, lag)
 
@@ -126,7 +126,7 @@ def _facts(delivery: Delivery) -> dict[str, Any]:
         "key": delivery.key,
         "rows": delivery.rows,
         "late_rows": delivery.late_rows,
-        "bytes": delivery.bytes,
+        "bytes": delivery.size_bytes,
         "sha256": delivery.sha256,
         "published_at": to_text(delivery.published_at),
     }

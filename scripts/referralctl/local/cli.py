@@ -45,8 +45,12 @@ def status(as_json: AsJson = False) -> None:
     healthy = running and emulator is not None and emulator.answers()
     if as_json:
         print_json(
-            {"running": running, "healthy": healthy, "pid": emulator.pid if emulator else None,
-             "stack_file": local.stack_file if running else None}
+            {
+                "running": running,
+                "healthy": healthy,
+                "pid": emulator.pid if emulator else None,
+                "stack_file": local.stack_file if running else None,
+            }
         )
     elif emulator and running:
         facts.print(f"{'up' if healthy else 'not answering'}: pid {emulator.pid}, {local.stack_file}", markup=False)

@@ -11,15 +11,16 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
-from rich.progress import BarColumn, Progress, TextColumn
-
 from referral_delivery.client import Client
 from referral_delivery.client_files import load_folder
 from referral_delivery.export import DOWNLOADS
 from referral_delivery.ledger import Ledger
 from referral_delivery.records import Delivery
+from rich.progress import BarColumn, Progress, TextColumn
+
 from referralctl.lake import upload_partitions, write_partitions
 from referralctl.local.cli import EXAMPLE_CLIENTS
 from referralctl.local.samples import COLUMNS, referrals, write_referrals
@@ -109,12 +110,20 @@ class Demo:
                 progress.update(task, completed=60 - seconds, left=f"next minute in {seconds:.0f} s")
                 time.sleep(0.5)
         self.checks.expect(
-            sum(delivery.rows for delivery in found) == count, f"{client}: the schedule delivered {count:,} referrals"
+            sum(delivery.rows for delivery in found) == count,
+            f"{client}: the schedule delivered {count:,} referrals",
         )
         return found
 
     def _fetch(
-        self, up: dict[str, object], stack: Stack, client: Client, deliveries: list[Delivery], *, first: int, count: int
+        self,
+        up: dict[str, Any],
+        stack: Stack,
+        client: Client,
+        deliveries: list[Delivery],
+        *,
+        first: int,
+        count: int,
     ) -> list[list[object]]:
         """Download everything and compare it; a row of the table for each file."""
         into = self.folder / f"{client.client}-downloads"
@@ -134,14 +143,15 @@ class Demo:
         self.checks.expect(held, f"{client.client}: every value of every row is as it was loaded")
         return rows
 
-    def _intrude(self, up: dict[str, object], stack: Stack, clients: list[str]) -> None:
+    def _intrude(self, up: dict[str, Any], stack: Stack, clients: list[str]) -> None:
         wrong_key = self.folder / "wrong-key"
         generate_key(wrong_key)
         iam = session(up).client("iam", endpoint_url=up["endpoint_url"])
         for client, other in zip(clients, [*clients[1:], clients[0]], strict=True):
             refused = self._sftp(up, client, key=wrong_key).run("ls")
             self.checks.expect(
-                refused.returncode != 0 and "Permission denied" in refused.stderr, f"{client}: a wrong key is refused"
+                refused.returncode != 0 and "Permission denied" in refused.stderr,
+                f"{client}: a wrong key is refused",
             )
             swapped = self._sftp(up, client, key=self._key(up, other)).run("ls")
             self.checks.expect(swapped.returncode != 0, f"{client}: the key of {other} is refused")
@@ -157,18 +167,15 @@ class Demo:
             )["EvaluationResults"][0]["EvalDecision"]
             self.checks.expect(decision == "implicitDeny", f"{client}: its role may not read {other}'s folder")
 
-    def _sftp(self, up: dict[str, object], client: str, key: Path | None = None) -> SftpSession:
+    def _sftp(self, up: dict[str, Any], client: str, key: Path | None = None) -> SftpSession:
         where = up["sftp"]
-        assert isinstance(where, dict)
         known_hosts = self.folder / "known_hosts"
         if not known_hosts.exists():
             write_known_hosts(where["host"], where["port"], known_hosts)
         return SftpSession(where["host"], where["port"], client, key or self._key(up, client), known_hosts)
 
-    def _key(self, up: dict[str, object], client: str) -> Path:
-        clients = up["clients"]
-        assert isinstance(clients, dict)
-        return Path(clients[client]["private_key"])
+    def _key(self, up: dict[str, Any], client: str) -> Path:
+        return Path(up["clients"][client]["private_key"])
 
 
 def main() -> int:
@@ -181,7 +188,9 @@ def main() -> int:
             code = Demo(Path(scratch), local, Checks()).run()
         finally:
             local.down()
-    talk.print("[red]a comparison failed[/red]" if code else "[green]every comparison held; nothing left running[/green]")
+    talk.print(
+        "[red]a comparison failed[/red]" if code else "[green]every comparison held; nothing left running[/green]"
+    )
     return code
 
 

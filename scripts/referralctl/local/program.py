@@ -36,7 +36,7 @@ def evaluate(
     `config` is that of the project, without its prefix. Raises what the program or `mocks` raises.
     """
     project = project_name()
-    set_root_resource(None)
+    set_root_resource(None)  # type: ignore[arg-type]  # no stack yet: set_mocks makes one
     pulumi.runtime.set_mocks(mocks, project=project, stack=stack, preview=False, monitor=monitor)
     settings = {f"{project}:{name}": value for name, value in config.items()}
     pulumi.runtime.set_all_config(settings | {"aws:region": region})
@@ -50,7 +50,7 @@ def evaluate(
         assert isinstance(root, Stack)  # noqa: S101 - set_mocks has made it
         return pulumi.Output.all(**root.outputs).apply(outputs.update)
 
-    pulumi.runtime.test(run)()
+    pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
     return outputs
 
 

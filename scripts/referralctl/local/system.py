@@ -15,13 +15,14 @@ from typing import Any
 import boto3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from referral_delivery.client_files import load_folder
 
 from infra.settings import PROJECT_FOLDER
-from referral_delivery.client_files import load_folder
+from referralctl.local import buckets, services
 from referralctl.local import emulator as emulators
 from referralctl.local.emulator import ACCOUNT_ID, HOST, REGION, Emulator
+from referralctl.local.engine import EmulatedAws
 from referralctl.local.program import evaluate
-from referralctl.local.resources import EmulatedAws
 
 STACK_NAME = "local"
 DEFAULT_FOLDER = PROJECT_FOLDER / ".local"
@@ -95,7 +96,9 @@ class LocalSystem:
         return stack
 
     def _apply(self, emulator: Emulator, clients: Path) -> dict[str, Any]:
-        aws = EmulatedAws(endpoint_url=emulator.endpoint_url, region=REGION, account_id=ACCOUNT_ID)
+        aws = EmulatedAws(
+            buckets.MAKERS | services.MAKERS, endpoint_url=emulator.endpoint_url, region=REGION, account_id=ACCOUNT_ID
+        )
         outputs = evaluate(
             aws,
             stack=STACK_NAME,
@@ -156,9 +159,7 @@ def generate_key(path: Path) -> str:
 
 def session(stack: dict[str, Any]) -> boto3.Session:
     """A session as the root user of the emulator's account."""
-    return boto3.Session(
-        aws_access_key_id=ACCOUNT_ID, aws_secret_access_key="local", region_name=stack["region"]
-    )
+    return boto3.Session(aws_access_key_id=ACCOUNT_ID, aws_secret_access_key="local", region_name=stack["region"])  # noqa: S106 - the emulator asks for none
 
 
 def known_hosts_line(host: str, port: int) -> str:

@@ -1,120 +1,10 @@
-"""Makes each resource of the program in the emulator, through the AWS API: one function per resource type.
+"""Makes the program's other resources in the emulator: one function per resource type."""
 
-A function takes the resource's inputs as the program gave them (camelCase) and answers its id and outputs.
-"""
-
-import json
-import secrets
-from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pulumi
-from pulumi.runtime import MockCallArgs, MockResourceArgs
 
-Inputs = dict[str, Any]
-Made = tuple[str, Inputs]
-Maker = Callable[["EmulatedAws", str, Inputs], Made]
-
-
-class UnknownResourceType(Exception):
-    """The program has a resource type that no function here makes."""
-
-
-class EmulatedAws(pulumi.runtime.Mocks):
-    """Stands in for the engine and the AWS provider, with an emulator behind it."""
-
-    def __init__(self, *, endpoint_url: str, region: str, account_id: str) -> None:
-        self.endpoint_url, self.region, self.account_id = endpoint_url, region, account_id
-
-    @cached_property
-    def session(self) -> boto3.Session:
-        """The emulator takes an account's id as the access key of its root user."""
-        return boto3.Session(
-            aws_access_key_id=self.account_id, aws_secret_access_key="local", region_name=self.region
-        )
-
-    def client(self, service: Any) -> Any:
-        """A client of one AWS service, aimed at the emulator."""
-        return self.session.client(service, endpoint_url=self.endpoint_url)
-
-    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
-        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":  # noqa: S105 - a type token
-            return {"accountId": self.account_id}
-        raise UnknownResourceType(f"the program calls {args.token}; add it to {Path(__file__).name}")
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Inputs]:
-        if not args.custom:
-            return "", args.inputs
-        if args.typ not in MAKERS:
-            raise UnknownResourceType(f"{args.typ} ({args.name}): no function makes it; add one to {Path(__file__).name}")
-        made_id, outputs = MAKERS[args.typ](self, args.name, args.inputs)
-        return made_id, args.inputs | outputs
-
-
-def _bucket(aws: EmulatedAws, name: str, inputs: Inputs) -> Made:  # noqa: ARG001 - the engine names it too
-    bucket = f"{name}-{secrets.token_hex(4)}"
-    where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-    aws.client("s3").create_bucket(Bucket=bucket, **where)
-    return bucket, {"bucket": bucket, "arn": f"arn:aws:s3:::{bucket}"}
-
-
-def _public_access_block(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    names = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-    aws.client("s3").put_public_access_block(
-        Bucket=inputs["bucket"],
-        PublicAccessBlockConfiguration={name[0].upper() + name[1:]: inputs[name] for name in names},
-    )
-    return inputs["bucket"], {}
-
-
-def _ownership(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    aws.client("s3").put_bucket_ownership_controls(
-        Bucket=inputs["bucket"],
-        OwnershipControls={"Rules": [{"ObjectOwnership": inputs["rule"]["objectOwnership"]}]},
-    )
-    return inputs["bucket"], {}
-
-
-def _encryption(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    rules = []
-    for rule in inputs["rules"]:
-        default = rule["applyServerSideEncryptionByDefault"]
-        by_default = {"SSEAlgorithm": default["sseAlgorithm"]}
-        if key := default.get("kmsMasterKeyId"):
-            by_default["KMSMasterKeyID"] = key
-        rules.append({"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": rule["bucketKeyEnabled"]})
-    aws.client("s3").put_bucket_encryption(
-        Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-    )
-    return inputs["bucket"], {}
-
-
-def _bucket_policy(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    policy = json.loads(inputs["policy"])
-    for statement in policy["Statement"]:
-        # The emulator enforces "TLS only", and its own endpoint is plain HTTP on the loopback interface.
-        if "aws:SecureTransport" in statement.get("Condition", {}).get("Bool", {}):
-            statement["Condition"]["NotIpAddress"] = {"aws:SourceIp": "127.0.0.0/8"}
-    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=json.dumps(policy))
-    return inputs["bucket"], {}
-
-
-def _lifecycle(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    rules = []
-    for rule in inputs["rules"]:
-        made = {"ID": rule["id"], "Status": rule["status"], "Filter": {"Prefix": rule["filter"]["prefix"]}}
-        if expiration := rule.get("expiration"):
-            made["Expiration"] = {"Days": int(expiration["days"])}
-        if abort := rule.get("abortIncompleteMultipartUpload"):
-            made["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": int(abort["daysAfterInitiation"])}
-        rules.append(made)
-    aws.client("s3").put_bucket_lifecycle_configuration(
-        Bucket=inputs["bucket"], LifecycleConfiguration={"Rules": rules}
-    )
-    return inputs["bucket"], {}
+from referralctl.local.engine import EmulatedAws, Inputs, Made, Maker, tags_of
 
 
 def _table(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
@@ -131,7 +21,7 @@ def _table(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
             {"AttributeName": inputs["rangeKey"], "KeyType": "RANGE"},
         ],
         DeletionProtectionEnabled=inputs["deletionProtectionEnabled"],
-        Tags=_tags(inputs),
+        Tags=tags_of(inputs),
     )["TableDescription"]
     dynamodb.update_continuous_backups(
         TableName=table,
@@ -156,7 +46,7 @@ def _sftp_server(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
         SecurityPolicyName=inputs["securityPolicyName"],
         S3StorageOptions={"DirectoryListingOptimization": inputs["s3StorageOptions"]["directoryListingOptimization"]},
         StructuredLogDestinations=inputs["structuredLogDestinations"],
-        Tags=_tags(inputs),
+        Tags=tags_of(inputs),
     )["ServerId"]
     # The emulator's listener says neither; `local up` asks it for both.
     return server_id, {
@@ -174,7 +64,7 @@ def _sftp_user(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
         Role=inputs["role"],
         HomeDirectoryType=inputs["homeDirectoryType"],
         HomeDirectoryMappings=[{"Entry": mapping["entry"], "Target": mapping["target"]} for mapping in mappings],
-        Tags=_tags(inputs),
+        Tags=tags_of(inputs),
     )
     for mapping in mappings:
         # Listing optimisation makes a missing folder appear; the emulator has none, so it needs a marker.
@@ -192,7 +82,7 @@ def _ssh_key(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
 
 def _role(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
     role = aws.client("iam").create_role(
-        RoleName=inputs["name"], AssumeRolePolicyDocument=inputs["assumeRolePolicy"], Tags=_tags(inputs)
+        RoleName=inputs["name"], AssumeRolePolicyDocument=inputs["assumeRolePolicy"], Tags=tags_of(inputs)
     )["Role"]
     return role["RoleName"], {"arn": role["Arn"]}
 
@@ -243,15 +133,13 @@ def _invoke_config(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
         FunctionName=inputs["functionName"],
         MaximumRetryAttempts=int(inputs["maximumRetryAttempts"]),
         MaximumEventAgeInSeconds=int(inputs["maximumEventAgeInSeconds"]),
-        DestinationConfig={
-            "OnFailure": {"Destination": inputs["destinationConfig"]["onFailure"]["destination"]}
-        },
+        DestinationConfig={"OnFailure": {"Destination": inputs["destinationConfig"]["onFailure"]["destination"]}},
     )
     return inputs["functionName"], {}
 
 
 def _schedule_group(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    arn = aws.client("scheduler").create_schedule_group(Name=inputs["name"], Tags=_tags(inputs))["ScheduleGroupArn"]
+    arn = aws.client("scheduler").create_schedule_group(Name=inputs["name"], Tags=tags_of(inputs))["ScheduleGroupArn"]
     return inputs["name"], {"arn": arn}
 
 
@@ -279,7 +167,7 @@ def _schedule(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
 
 
 def _topic(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
-    arn = aws.client("sns").create_topic(Name=inputs["name"], Tags=_tags(inputs))["TopicArn"]
+    arn = aws.client("sns").create_topic(Name=inputs["name"], Tags=tags_of(inputs))["TopicArn"]
     return arn, {"arn": arn}
 
 
@@ -292,7 +180,10 @@ def _topic_policy(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
 
 def _topic_subscription(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
     arn = aws.client("sns").subscribe(
-        TopicArn=inputs["topic"], Protocol=inputs["protocol"], Endpoint=inputs["endpoint"], ReturnSubscriptionArn=True
+        TopicArn=inputs["topic"],
+        Protocol=inputs["protocol"],
+        Endpoint=inputs["endpoint"],
+        ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
     return arn, {"arn": arn}
 
@@ -312,22 +203,12 @@ def _alarm(aws: EmulatedAws, _: str, inputs: Inputs) -> Made:
         TreatMissingData=inputs["treatMissingData"],
         AlarmActions=inputs["alarmActions"],
         OKActions=inputs["okActions"],
-        Tags=_tags(inputs),
+        Tags=tags_of(inputs),
     )
     return inputs["name"], {"arn": f"arn:aws:cloudwatch:{aws.region}:{aws.account_id}:alarm:{inputs['name']}"}
 
 
-def _tags(inputs: Inputs) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in inputs.get("tags", {}).items()]
-
-
 MAKERS: dict[str, Maker] = {
-    "aws:s3/bucket:Bucket": _bucket,
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _public_access_block,
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _ownership,
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _encryption,
-    "aws:s3/bucketPolicy:BucketPolicy": _bucket_policy,
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _lifecycle,
     "aws:dynamodb/table:Table": _table,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,

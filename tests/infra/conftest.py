@@ -1,0 +1,143 @@
+"""Records the resource graph that the program makes, without making anything."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import MockCallArgs, MockResourceArgs
+from pulumi.runtime.mocks import MockMonitor
+from referralctl.local.program import evaluate
+
+from tests.support import ed25519_key, write_client
+
+ACCOUNT_ID, REGION = "123456789012", "eu-west-1"
+KMS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One registered resource."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str
+    protect: bool
+    custom: bool
+
+    def policy(self, field: str) -> Any:
+        """An input that is a JSON document."""
+        return json.loads(self.inputs[field])
+
+
+class _Recorder(pulumi.runtime.Mocks):
+    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
+        assert args.token == "aws:index/getCallerIdentity:getCallerIdentity"
+        return {"accountId": ACCOUNT_ID}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        arn = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:{REGION}:{ACCOUNT_ID}:{args.name}"
+        if args.typ == "aws:s3/bucket:Bucket":
+            arn = f"arn:aws:s3:::{args.name}-id"
+        made = {"arn": arn, "name": args.name, "url": f"https://{args.name}", "endpoint": "sftp.example"}
+        return f"{args.name}-id", made | {"hostKeyFingerprint": "SHA256:x"} | args.inputs
+
+
+class _Monitor(MockMonitor):
+    """Also keeps the options, which `Mocks` are not told."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        super().__init__(mocks)
+        self.graph: list[Recorded] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = pulumi.runtime.rpc.deserialize_properties(request.object)
+            self.graph.append(
+                Recorded(
+                    answer.urn,
+                    request.type,
+                    request.name,
+                    inputs,
+                    request.parent,
+                    request.protect,
+                    request.custom,
+                )
+            )
+        return answer
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All resources of one evaluation, and its outputs."""
+
+    resources: list[Recorded]
+    outputs: dict[str, Any]
+
+    def of(self, type_: str) -> list[Recorded]:
+        """AWS resources of a type, given by the token's last part, by name."""
+        found = [each for each in self.resources if each.custom and each.type.endswith(f":{type_}")]
+        return sorted(found, key=lambda each: each.name)
+
+    def comparable(self) -> list[tuple[Any, ...]]:
+        """Everything that may not differ between two evaluations."""
+        return sorted(
+            (
+                each.urn,
+                each.parent,
+                each.protect,
+                json.dumps(each.inputs, sort_keys=True, default=lambda a: a.path),
+            )
+            for each in self.resources
+        )
+
+
+Program = Callable[..., Graph]
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Evaluates the program: `program(clients_folder, retention_days="7")`."""
+
+    def run(clients: Path, *, stack: str = "test", **config: str) -> Graph:
+        monitor = _Monitor(_Recorder())
+        settings = {"clients": str(clients), "function_target": "local"} | config
+        outputs = evaluate(monitor.mocks, stack=stack, region=REGION, config=settings, monitor=monitor)
+        return Graph(monitor.graph, outputs)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three clients; acme has two keys and two expressions."""
+    folder = tmp_path_factory.mktemp("clients")
+    keys = [{"label": label, "public_key": ed25519_key()} for label in ("old", "new")]
+    write_client(folder, "acme", keys=keys)
+    write_client(folder, "globex", schedule={"every": "15m"})
+    write_client(folder, "a" * 32)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def graph(program: Program, clients: Path) -> Graph:
+    """The graph of a stack that gives only region and clients."""
+    return program(clients)
+
+
+@pytest.fixture(scope="session")
+def graph_with_cmk(program: Program, clients: Path) -> Graph:
+    """The graph of a stack that encrypts with a key of its own."""
+    return program(clients, kms_key_arn=KMS_KEY)
+
+
+@pytest.fixture(params=["sse-s3", "cmk"])
+def any_graph(request: pytest.FixtureRequest, graph: Graph, graph_with_cmk: Graph) -> Graph:
+    """Both graphs, one after the other."""
+    return graph if request.param == "sse-s3" else graph_with_cmk
