@@ -57,7 +57,7 @@ class Exporter(pulumi.ComponentResource):
             tags=args.tags,
             opts=child,
         )
-        role = self._role(name, args, logs)
+        role, policy = self._role(name, args, logs)
         self.function = aws.lambda_.Function(
             f"{name}-function",
             name=function_name,
@@ -87,11 +87,12 @@ class Exporter(pulumi.ComponentResource):
                     destination=self.failures.arn
                 )
             ),
-            opts=child,
+            # Lambda refuses a destination that the role may not send to yet.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.register_outputs({"function": self.function.name})
 
-    def _role(self, name: str, args: ExporterArgs, logs: aws.cloudwatch.LogGroup) -> aws.iam.Role:
+    def _role(self, name: str, args: ExporterArgs, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-role",
@@ -114,14 +115,14 @@ class Exporter(pulumi.ComponentResource):
                 **arns, lake_prefix=PREFIX, downloads_prefix=DOWNLOADS, kms_key_arn=args.kms_key_arn
             )
         )
-        aws.iam.RolePolicy(
+        policy = aws.iam.RolePolicy(
             f"{name}-policy",
             name="export-referrals",
             role=role.name,
             policy=pulumi.Output.json_dumps(statements),
             opts=child,
         )
-        return role
+        return role, policy
 
 
 def failure_queue(name: str, queue_name: str, parent: pulumi.ComponentResource, tags: dict[str, str]) -> aws.sqs.Queue:
