@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pulumi
 import pulumi_aws as aws
-from referral_delivery.client_files import load_folder
 
 from infra import artifact
 from infra.settings import StackSettings, name_prefix
 from infra.stack import deploy
+from referral_delivery.client_files import load_folder
 
 settings = StackSettings.load()
 outputs = deploy(

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pulumi
 import pulumi_aws as aws
-from referral_delivery.client import Client
-from referral_delivery.export import DOWNLOADS
 
 from infra import policies
+from referral_delivery.client import Client
+from referral_delivery.export import DOWNLOADS
 
 # What the client sees as its folder.
 ENTRY = "/downloads"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from referral_delivery.export import DOWNLOADS
-from referral_delivery.lake import PREFIX
-from referral_delivery.settings import Settings
 
 from infra import policies
 from infra.artifact import Artifact
+from referral_delivery.export import DOWNLOADS
+from referral_delivery.lake import PREFIX
+from referral_delivery.settings import Settings
 
 HANDLER = "referral_delivery.handlers.export.handler"
 RUNTIME, ARCHITECTURE = "python3.13", "arm64"
@@ -92,7 +92,10 @@ class Exporter(pulumi.ComponentResource):
         )
         self.register_outputs({"function": self.function.name})
 
-    def _role(self, name: str, args: ExporterArgs, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+    def _role(
+        self, name: str, args: ExporterArgs, logs: aws.cloudwatch.LogGroup
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        """The function's role, and the policy that gives it its rights."""
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-role",

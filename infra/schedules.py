@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from referral_delivery.client import Client
-from referral_delivery.event import ExportEvent
-from referral_delivery.schedule import expressions
 
 from infra import policies
 from infra.exporter import failure_queue
+from referral_delivery.client import Client
+from referral_delivery.event import ExportEvent
+from referral_delivery.schedule import expressions
 
 # Retries of the call to Lambda, not of a run. After an hour a person should know: the DLQ raises an alarm.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pulumi
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
 from referral_delivery.errors import ContractError
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent

@@ -3,8 +3,6 @@
 from datetime import date
 
 import pulumi
-from referral_delivery.client import Client
-from referral_delivery.export import DOWNLOADS
 
 from infra import sftp
 from infra.access import ClientAccess, ClientAccessArgs
@@ -16,6 +14,8 @@ from infra.schedules import ClientSchedule, ScheduleGroup, ScheduleGroupArgs
 from infra.settings import StackSettings
 from infra.sftp import SftpServer, SftpServerArgs
 from infra.storage import DeliveryBucket, DeliveryBucketArgs, LakeBucket, LakeBucketArgs
+from referral_delivery.client import Client
+from referral_delivery.export import DOWNLOADS
 
 
 def deploy(

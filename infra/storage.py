@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from referral_delivery.export import DOWNLOADS
 
 from infra import policies
+from referral_delivery.export import DOWNLOADS
 
 ABORT_UPLOADS_AFTER_DAYS = 7
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from infra.access import WARN_BEFORE_EXPIRY
 from referral_delivery.client import Client
 from referral_delivery.client_files import json_schema, load_folder
 from referral_delivery.schedule import expressions, next_runs, skipped_time_notes
-
-from infra.access import WARN_BEFORE_EXPIRY
 from referralctl.output import AsJson, errors_reported, facts, print_json, talk
 
 app = typer.Typer(help="Client files: check them, and their schema.", no_args_is_help=True)

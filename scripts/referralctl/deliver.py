@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
-from referral_delivery.errors import DeliveryError
-from referral_delivery.event import ExportEvent, Kind
 
 from infra.schedules import schedule_name
+from referral_delivery.errors import DeliveryError
+from referral_delivery.event import ExportEvent, Kind
 from referralctl import stacks
 from referralctl.output import AsJson, errors_reported, print_json, print_table, talk
 from referralctl.stacks import OutputsFile, Stack, StackNotFound

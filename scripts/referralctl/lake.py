@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import duckdb
 import typer
 from botocore.exceptions import ClientError
+from rich.progress import Progress
+
 from referral_delivery.attributes import CATALOGUE, AttributeType
 from referral_delivery.errors import DataError
 from referral_delivery.lake import PREFIX
-from rich.progress import Progress
-
 from referralctl import stacks
 from referralctl.output import AsJson, errors_reported, facts, print_json, talk
 from referralctl.stacks import OutputsFile, StackNotFound

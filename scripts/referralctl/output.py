@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from referral_delivery.errors import DeliveryError
 from rich.console import Console
 from rich.table import Table
 
+from referral_delivery.errors import DeliveryError
 from referralctl.local.emulator import EmulatorFailed
 from referralctl.local.system import LocalSystemError
 from referralctl.stacks import StackNotFound

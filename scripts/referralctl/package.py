@@ -7,6 +7,8 @@ import typer
 from infra import artifact
 from referralctl.output import AsJson, errors_reported, facts, print_json
 
+MIB = 1024 * 1024
+
 
 def package(
     target: Annotated[str, typer.Option(help="`lambda` (arm64, Python 3.13) or `local` (this interpreter)")] = "lambda",
@@ -29,7 +31,8 @@ def package(
             }
         )
         return
+    state = "unchanged" if built.reused else "built"
     facts.print(
-        f"{built.path}\n{packed / 1e6:.1f} MB, unzipped {built.unzipped_bytes / 1e6:.1f} MB of "
-        f"{artifact.MAX_UNZIPPED_BYTES / 1e6:.0f} MB, sha256 {built.sha256}, {'unchanged' if built.reused else 'built'}"
+        f"{built.path}\n{packed / MIB:.1f} MiB, unzipped {built.unzipped_bytes / MIB:.1f} MiB of "
+        f"{artifact.MAX_UNZIPPED_BYTES / MIB:.0f} MiB, sha256 {built.sha256}, {state}"
     )

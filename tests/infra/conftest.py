@@ -10,8 +10,8 @@ import pulumi
 import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.mocks import MockMonitor
-from referralctl.local.program import evaluate
 
+from referralctl.local.program import evaluate
 from tests.support import ed25519_key, write_client
 
 ACCOUNT_ID, REGION = "123456789012", "eu-west-1"

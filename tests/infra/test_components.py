@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from referral_delivery.event import ExportEvent
-from referral_delivery.settings import Settings
 
 from infra.settings import PROJECT_FOLDER, StackSettings
+from referral_delivery.event import ExportEvent
+from referral_delivery.settings import Settings
 from tests.infra.conftest import ACCOUNT_ID, REGION, Graph, Program
 from tests.support import ed25519_key, write_client
 

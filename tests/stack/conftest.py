@@ -12,6 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
+
+from infra.settings import PROJECT_FOLDER
 from referral_delivery import query
 from referral_delivery.contract import Contract
 from referral_delivery.event import ExportEvent, Kind
@@ -22,8 +24,6 @@ from referral_delivery.upload import Uploads
 from referralctl.local.sftp import SftpSession, require_openssh, write_known_hosts
 from referralctl.local.system import LocalSystem, session
 from referralctl.stacks import Stack
-
-from infra.settings import PROJECT_FOLDER
 from tests.support import contract, parquet, utc, write_client
 
 CLIENTS = ("acme", "globex", "initech")

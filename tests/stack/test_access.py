@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from referralctl.local.system import generate_key, session
 from referralctl.stacks import Stack
-
 from tests.stack.conftest import CLIENTS
 
 FILE = "file.csv"

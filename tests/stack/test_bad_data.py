@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
 from referral_delivery.errors import DataError, MissingAttribute, MissingLake, UnreadableObject, WrongType
 from referral_delivery.lake import Lake
-
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
 

@@ -5,9 +5,9 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+
 from referral_delivery.errors import UnreadableObject
 from referral_delivery.export import Status
-
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from referral_delivery.event import ExportEvent, Kind
 
+from referral_delivery.event import ExportEvent, Kind
 from tests.stack.conftest import CLIENTS, Lab
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import psutil
 import pytest
-from referralctl.local.system import LocalSystem, LocalSystemError, known_hosts_line
 
+from referralctl.local.system import LocalSystem, LocalSystemError, known_hosts_line
 from tests.support import write_client
 
 REFERRALCTL = [sys.executable, "-c", "from referralctl.main import app; app()"]

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from referral_delivery.errors import ForeignObject
 from referral_delivery.export import Exporter, Status
 from referral_delivery.lake import drawn_in
 from referral_delivery.ledger import Ledger
 from referral_delivery.upload import Uploads
-
 from tests.stack.conftest import Lab
 from tests.support import utc
 

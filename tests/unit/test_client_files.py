@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from referral_delivery.client_files import json_schema, load, load_folder
-from referral_delivery.errors import ClientFileError
 
 from infra.settings import PROJECT_FOLDER
+from referral_delivery.client_files import json_schema, load, load_folder
+from referral_delivery.errors import ClientFileError
 from tests.support import client_fields, ed25519_key, write_client
 
 EXAMPLES = PROJECT_FOLDER / "clients" / "example"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
+
 from referral_delivery.contract import Compression
 from referral_delivery.encode import BLOCK_BYTES, CsvStream, compressed
 from referral_delivery.query import Query

@@ -1,8 +1,8 @@
 """File name templates."""
 
 import pytest
-from referral_delivery import file_name
 
+from referral_delivery import file_name
 from tests.support import utc
 
 

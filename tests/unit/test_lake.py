@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 import pytest
+
 from referral_delivery.errors import TooManyObjects
 from referral_delivery.lake import MAX_NAMED_OBJECTS, LakeObject, drawn_in, first_hour, select
 from referral_delivery.window import Window, days_between
-
 from tests.support import utc
 
 WINDOW = Window(utc("2026-11-10 05:30"), utc("2026-11-10 06:30"))

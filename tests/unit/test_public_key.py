@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from referral_delivery.public_key import parse
 
+from referral_delivery.public_key import parse
 from tests.support import ecdsa_key, ed25519_key, rsa_key
 
 # A published key and its fingerprint: GitHub's ED25519 host key.

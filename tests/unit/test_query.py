@@ -4,6 +4,7 @@ from typing import Any
 
 import duckdb
 import pytest
+
 from referral_delivery.contract import Column
 from referral_delivery.query import value_of
 

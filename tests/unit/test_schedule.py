@@ -7,8 +7,8 @@ import pytest
 from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from referral_delivery.schedule import Day, Schedule, expressions, next_runs, skipped_time_notes
 
+from referral_delivery.schedule import Day, Schedule, expressions, next_runs, skipped_time_notes
 from tests.support import utc
 
 

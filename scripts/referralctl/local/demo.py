@@ -13,14 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
+from rich.progress import BarColumn, Progress, TextColumn
+
 from referral_delivery.client import Client
 from referral_delivery.client_files import load_folder
 from referral_delivery.export import DOWNLOADS
 from referral_delivery.ledger import Ledger
 from referral_delivery.records import Delivery
-from rich.progress import BarColumn, Progress, TextColumn
-
 from referralctl.lake import upload_partitions, write_partitions
 from referralctl.local.cli import EXAMPLE_CLIENTS
 from referralctl.local.samples import COLUMNS, referrals, write_referrals
@@ -30,6 +31,8 @@ from referralctl.output import errors_reported, print_table, talk
 from referralctl.stacks import Stack
 
 REFERRALS = 50_000
+# What the clients were told.
+AGREED_DAYS = 14
 # The emulator looks once in ten seconds; a minute, two looks and the export itself.
 _DELIVERY_SECONDS = 150
 
@@ -74,6 +77,8 @@ class Demo:
             for position, client in enumerate(clients)
             for row in self._fetch(up, stack, client, delivered[client.client], first=position * share, count=share)
         ]
+        days = _retention_days(stack)
+        self.checks.expect(days == AGREED_DAYS, f"the bucket's own rule expires {DOWNLOADS}/ after {days} days")
         talk.print("[bold]5[/bold] try what must not work")
         self._intrude(up, stack, [client.client for client in clients])
         print_table(["client", "file", "rows", "bytes", "sha256", "deleted after"], rows, right={"rows", "bytes"})
@@ -178,7 +183,7 @@ class Demo:
         return Path(up["clients"][client]["private_key"])
 
 
-def main() -> int:
+def main() -> None:
     """Run the demo; whatever happens, nothing is left running."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     DEFAULT_FOLDER.mkdir(exist_ok=True)
@@ -191,7 +196,7 @@ def main() -> int:
     talk.print(
         "[red]a comparison failed[/red]" if code else "[green]every comparison held; nothing left running[/green]"
     )
-    return code
+    raise typer.Exit(code)
 
 
 def _parsed(content: bytes, name: str) -> list[tuple[str, ...]]:
@@ -237,4 +242,4 @@ def _role_name(stack: Stack, client: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from referral_delivery.client_files import load_folder
 
 from infra.settings import PROJECT_FOLDER
+from referral_delivery.client_files import load_folder
 from referralctl.local import buckets, services
 from referralctl.local import emulator as emulators
 from referralctl.local.emulator import ACCOUNT_ID, HOST, REGION, Emulator
