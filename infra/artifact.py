@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import platform
 import shutil
 import subprocess
@@ -13,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import uv
 
 from infra.settings import PROJECT_FOLDER
 
@@ -28,19 +25,19 @@ MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
 # Zip knows no date before; a fixed one keeps the bytes the same.
 _DATE = (1980, 1, 1, 0, 0, 0)
 # What an installer writes about itself, and scripts with the path of an interpreter.
-_LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock"}
+_LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 _LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
 # Part of the cache's key: a change of how the zip is made must make it anew.
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What wheels are chosen for; `platform` None means the machine at hand."""
+    """What wheels are chosen for; no `platforms` means the interpreter and machine at hand."""
 
     name: str
     python: str
-    platform: str | None
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,14 @@ class Artifact:
 
 
 def aws_lambda() -> Target:
-    """Lambda on arm64 with Python 3.13. manylinux_2_28 also admits the older tags; 2014 alone lacks DuckDB 1.5."""
-    return Target(name="arm64-cp313", python="3.13", platform="aarch64-manylinux_2_28")
+    """Lambda on arm64 with Python 3.13; pip takes each platform tag literally, and wheels have one or the other."""
+    return Target(name="arm64-cp313", python="3.13", platforms=("manylinux_2_28_aarch64", "manylinux2014_aarch64"))
 
 
 def running_interpreter() -> Target:
     """The interpreter and machine that this runs on."""
     major, minor = sys.version_info[:2]
-    return Target(name=f"{platform.machine()}-cp{major}{minor}", python=f"{major}.{minor}", platform=None)
+    return Target(name=f"{platform.machine()}-cp{major}{minor}", python=f"{major}.{minor}")
 
 
 TARGETS: dict[str, Callable[[], Target]] = {"lambda": aws_lambda, "local": running_interpreter}
@@ -118,19 +115,12 @@ def _drop_older(*current: Path) -> None:
 
 
 def _install(target: Target, tree: Path) -> None:
-    command = [
-        uv.find_uv_bin(),
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary=:all:",
-    ]
-    command += ["--target", str(tree), "--python-version", target.python, "--link-mode", "copy"]
-    command += ["--python-platform", target.platform] if target.platform else ["--python", sys.executable]
-    environment = os.environ | {"UV_NO_PROGRESS": "1"}
-    done = subprocess.run([*command, "-r", str(LOCK)], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--require-hashes", "--only-binary=:all:", "--no-compile", "--target", str(tree), "-r", str(LOCK)]
+    if target.platforms:
+        command += ["--implementation", "cp", "--python-version", target.python]
+        command += [word for platform_ in target.platforms for word in ("--platform", platform_)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
 
