@@ -144,6 +144,7 @@ def test_a_run_that_was_overtaken_before_its_seal_keeps_nothing(lab: Lab) -> Non
     report = lab.deliver(due=DUE, owner="first")
     assert report.status is Status.OVERTAKEN
     assert (lab.delivered(), len(lab.ledger.deliveries(lab.client))) == (["a"], 1)
+    assert "pending" not in lab.cursor()
 
 
 def test_a_run_that_was_overtaken_after_its_seal_completes_the_same_bytes(lab: Lab) -> None:
@@ -161,6 +162,7 @@ def test_a_run_that_was_overtaken_after_its_seal_completes_the_same_bytes(lab: L
     lab.__dict__["exporter"] = dataclasses.replace(healthy, uploads=slow)
     assert lab.deliver(due=DUE, owner="first").status is Status.OVERTAKEN
     assert (lab.delivered(), len(lab.ledger.deliveries(lab.client))) == (["a"], 1)
+    assert "pending" not in lab.cursor()
 
 
 def test_an_object_that_is_not_ours_under_the_files_name_fails_loudly_and_stays(lab: Lab) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 
 from referral_delivery.contract import Column
-from referral_delivery.query import value_of
+from referral_delivery.query import connect, value_of
 
 # FIPS 180-2 appendix B and RFC 1321 appendix A.5.
 SHA256_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -63,3 +64,21 @@ def test_a_value_without_a_transform_is_not_touched() -> None:
 )
 def test_a_time_is_written_as_iso_8601_in_utc(type_: str, text: str) -> None:
     assert written("2026-11-01 05:00:00.12", source="opted_in_at", type_=type_) == text
+
+
+@pytest.mark.parametrize(("memory_mb", "threads", "limit"), [(1_024, 1, "595.0 MiB"), (3_538, 2, "2.9 GiB")])
+def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
+    credentials = ReadOnlyCredentials("key", "sec'ret", None)
+    endpoint = "https://s3.eu-west-1.amazonaws.com"
+    with connect(endpoint_url=endpoint, region="eu-west-1", credentials=credentials, memory_mb=memory_mb) as con:
+        found = con.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
+    assert found == (threads, limit)
+
+
+def test_duckdb_loads_no_unsigned_or_downloaded_extension() -> None:
+    credentials = ReadOnlyCredentials("key", "secret", "token")
+    with connect(endpoint_url="http://127.0.0.1:1", region="x", credentials=credentials, memory_mb=1_024) as con:
+        settings = ("allow_unsigned_extensions", "autoinstall_known_extensions", "autoload_known_extensions")
+        assert [con.execute(f"SELECT current_setting('{name}')").fetchone() for name in settings] == [(False,)] * 3
+        loaded = con.execute("SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'httpfs'").fetchone()
+    assert loaded == (True,)
