@@ -145,7 +145,8 @@ def test_a_refused_client_folder_starts_nothing(second: tuple[LocalSystem, Path]
 
 def test_deliver_prints_what_was_delivered(outputs: list[str], stack: Any, tmp_path: Path, eventually: Any) -> None:
     file, stamp = tmp_path / "referrals.csv", datetime.now(UTC) - timedelta(hours=2)
-    file.write_text(f"referral_id,received_at\nr-1,{stamp:%Y-%m-%d %H:%M:%S}\nr-2,{stamp:%Y-%m-%d %H:%M:%S}\n")
+    rows = "".join(f"r-{n},,{stamp:%Y-%m-%d %H:%M:%S}\n" for n in (1, 2))
+    file.write_text(f"referral_id,email,received_at\n{rows}")
     loaded = referralctl("lake", "load", str(file), "--client", "initech", *outputs, "--json")
     assert json.loads(loaded.stdout)["rows"] == 2, loaded.stderr
     printed: list[dict[str, Any]] = []
@@ -156,10 +157,9 @@ def test_deliver_prints_what_was_delivered(outputs: list[str], stack: Any, tmp_p
         assert done.returncode == 0, done.stderr
         printed.append(json.loads(done.stdout))
         found = stack.s3.list_objects_v2(Bucket=stack["delivery_bucket"], Prefix="downloads/initech/")["Contents"]
-        bodies = [
-            stack.s3.get_object(Bucket=stack["delivery_bucket"], Key=each["Key"])["Body"].read() for each in found
-        ]
-        return sum(body.count(b"\nr-") for body in bodies) == 2
+        keys = [each["Key"] for each in found]
+        bodies = [stack.s3.get_object(Bucket=stack["delivery_bucket"], Key=key)["Body"].read() for key in keys]
+        return bool(sum(body.count(b"\nr-") for body in bodies) == 2)
 
     assert eventually(delivered, seconds=60, what="two referrals in initech's folder")
     assert {report["client"] for report in printed} == {"initech"}
