@@ -51,6 +51,8 @@ def write_client(folder: Path, name: str = "acme", *, file: str | None = None, *
     """Write a client file, and answer its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (file or f"{name}.yaml")
+    if "file_" in changed:  # `file` is the name of the client file here
+        changed["file"] = changed.pop("file_")
     path.write_text(yaml.safe_dump(client_fields(name, **changed), sort_keys=False), encoding="utf-8")
     return path
 

@@ -94,6 +94,7 @@ class FileFormat(BaseModel):
     format: Literal["csv"] = "csv"
     compression: Compression = Compression.NONE
     when_empty: WhenEmpty = WhenEmpty.HEADER_ONLY
+    manifest: bool = Field(default=False, description="Publish <file>.manifest.json after each file")
     name: Annotated[str, Field(description="Name without extension; fields: client, start, end, sequence")] = (
         file_name.DEFAULT_TEMPLATE
     )

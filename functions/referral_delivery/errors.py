@@ -50,7 +50,7 @@ class MissingLake(DataError):
 
 
 class TooManyObjects(DataError):
-    """One hour holds more new objects than a delivery record can name."""
+    """One hour, or a backfill, holds more objects than a record can name."""
 
 
 class ForeignObject(DeliveryError):

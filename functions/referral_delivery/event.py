@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from referral_delivery.contract import Contract
+from referral_delivery.errors import ContractError
+from referral_delivery.window import Window
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
@@ -17,10 +20,12 @@ class Kind(StrEnum):
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    RESEND = "resend"
+    BACKFILL = "backfill"
 
 
 class ExportEvent(BaseModel):
-    """One due time of one client.
+    """One due time of one client, or what an operator asks for in its place.
 
     A context attribute that nobody substituted (a manual invocation, an emulator) means "now" as the scheduled
     time, and no execution id. Nothing rests on it: windows come from the ledger's cursor.
@@ -32,6 +37,26 @@ class ExportEvent(BaseModel):
     scheduled_time: str = SCHEDULED_TIME
     execution_id: str = EXECUTION_ID
     contract: Contract
+    sequence: int | None = Field(default=None, ge=1, description="resend: the delivery to make again")
+    window_start: datetime | None = Field(default=None, description="backfill: first moment of arrival")
+    window_end: datetime | None = Field(default=None, description="backfill: end of the window, not included")
+    overlap: bool = Field(default=False, description="backfill: also where a delivery covers the window")
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        if (self.sequence is not None) != (self.kind is Kind.RESEND):
+            raise ValueError(f"`sequence` goes with kind 'resend' and only with it; the kind is {self.kind.value!r}")
+        has_window = self.window_start is not None and self.window_end is not None
+        if has_window != (self.kind is Kind.BACKFILL):
+            raise ValueError(f"a window goes with kind 'backfill' and only with it; the kind is {self.kind.value!r}")
+        return self
+
+    @field_validator("window_start", "window_end")
+    @classmethod
+    def _whole_second_utc(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and (moment.tzinfo is None or moment.microsecond):
+            raise ValueError(f"{moment} must have a UTC offset and whole seconds, e.g. 2026-11-01T05:00:00Z")
+        return moment.astimezone(UTC) if moment else None
 
     @field_validator("scheduled_time")
     @classmethod
@@ -39,6 +64,13 @@ class ExportEvent(BaseModel):
         if text != SCHEDULED_TIME and datetime.fromisoformat(text).tzinfo is None:
             raise ValueError(f"{text!r} has no UTC offset; expected e.g. 2026-11-01T05:00:00Z")
         return text
+
+    @property
+    def window(self) -> Window:
+        """The window of a backfill."""
+        if self.window_start is None or self.window_end is None or self.window_end <= self.window_start:
+            raise ContractError(f"a backfill's window must end after it starts: {self.window_start}, {self.window_end}")
+        return Window(self.window_start, self.window_end)
 
     @property
     def due(self) -> datetime | None:

@@ -8,21 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from enum import StrEnum
-from itertools import chain, islice
 
-import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
-from referral_delivery import file_name, query
+from referral_delivery import file_name
 from referral_delivery.contract import Contract, WhenEmpty
-from referral_delivery.encode import CsvStream, compressed
-from referral_delivery.errors import DataError, ForeignObject, Overtaken
+from referral_delivery.errors import ForeignObject, Overtaken
 from referral_delivery.event import Kind
-from referral_delivery.lake import Lake, Selection, drawn_in, first_hour, select
+from referral_delivery.lake import Selection, drawn_in, first_hour, select
 from referral_delivery.ledger import Ledger
+from referral_delivery.manifest import SUFFIX, Manifest
 from referral_delivery.records import Claim, Delivery, LeaseHeld, Pending, Sealed
 from referral_delivery.upload import Completion, Uploads
 from referral_delivery.window import Window, to_text
+from referral_delivery.writer import FileWriter
 
 DOWNLOADS = "downloads"
 # Longer than the function may still run: a lease ends only after its holder has.
@@ -32,10 +31,14 @@ _SPARE_SECONDS = 60
 
 
 class Status(StrEnum):
-    """How a run ended; each of them is a success."""
+    """How a run ended; only after `lake_changed` is there something left to do."""
 
     DELIVERED = "delivered"
     NOTHING_TO_DELIVER = "nothing_to_deliver"
+    RESENT = "resent"
+    LAKE_CHANGED = "lake_changed"
+    BACKFILLED = "backfilled"
+    BACKFILLED_BEFORE = "backfilled_before"
     IN_PROGRESS = "in_progress"
     OVERTAKEN = "overtaken"
 
@@ -62,12 +65,10 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
-    """Makes deliveries; `clock` gives epoch seconds, `connect` a DuckDB that reads the lake."""
+    """Makes deliveries; `clock` gives epoch seconds."""
 
     ledger: Ledger
-    lake: Lake
-    uploads: Uploads
-    connect: Callable[[], duckdb.DuckDBPyConnection]
+    writer: FileWriter
     clock: Callable[[], float]
 
     def run(self, request: Request) -> Report:
@@ -109,7 +110,7 @@ class Exporter:
         if due <= start:
             return None
         whole = Window(start, due)
-        listed = self.lake.objects(claim.client, whole)
+        listed = self.writer.lake.objects(claim.client, whole)
         already_read = self.ledger.already_read(claim.client, since=first_hour(whole))
         window = drawn_in(listed, whole, already_read=already_read)
         pending = _pending(claim, request, window)
@@ -123,7 +124,7 @@ class Exporter:
 
     def _selection(self, pending: Pending) -> Selection:
         """The objects of a delivery that an earlier run began: those it had sealed, where it had come so far."""
-        listed = self.lake.objects(pending.contract.client, pending.window)
+        listed = self.writer.lake.objects(pending.contract.client, pending.window)
         already_read = self.ledger.already_read(pending.contract.client, since=first_hour(pending.window))
         if pending.objects is not None:
             known = already_read | pending.objects
@@ -131,54 +132,39 @@ class Exporter:
         return select(listed, pending.window, already_read=already_read)
 
     def _export(self, claim: Claim, pending: Pending, selection: Selection) -> Delivery:
-        try:
-            sealed = self._upload(claim, pending, selection)
-        except DataError as error:
-            window = pending.window
-            raise type(error)(
-                f"client {claim.client}, window {to_text(window.start)} to {to_text(window.end)}: {error}"
-            ) from error
+        contract = pending.contract
+        written = self.writer.write(
+            contract,
+            selection,
+            key=pending.key,
+            metadata=_metadata(claim.client, pending.sequence, claim.fence),
+            skip_empty=contract.file.when_empty is WhenEmpty.SKIP,
+        )
         objects = frozenset(found.name_hash for found in selection.new)
-        if sealed is None:
+        if written is None:
             empty = self._delivery(pending, sealed=None, objects=objects)
             self.ledger.commit(claim, empty)
             return empty
+        sealed = Sealed(written.parts, written.rows, written.late_rows, claim.fence)
         return self._publish(claim, self.ledger.seal(claim, pending, sealed, objects), sealed)
-
-    def _upload(self, claim: Claim, pending: Pending, selection: Selection) -> Sealed | None:
-        """The window's rows as an upload that nobody sees yet; None for an empty window that is to be skipped."""
-        contract = pending.contract
-        with self.connect() as con:
-            rows = query.rows(con, contract, selection, self.lake)
-            late_rows = query.count_late(con, contract, selection, self.lake)
-            with CsvStream(con, rows) as stream:
-                blocks = iter(stream)
-                # A stream of less than two blocks has been read to its end by this, and its rows are known.
-                head = list(islice(blocks, 2))
-                if stream.rows == 0 and contract.file.when_empty is WhenEmpty.SKIP:
-                    return None
-                packed = compressed(chain(head, blocks), contract.file.compression)
-                metadata = _metadata(claim.client, pending.sequence, claim.fence)
-                parts = self.uploads.upload(pending.key, packed, metadata=metadata)
-        assert stream.rows is not None  # noqa: S101 - the upload has read the stream to its end
-        return Sealed(parts, stream.rows, late_rows, claim.fence)
 
     def _publish(self, claim: Claim, pending: Pending, sealed: Sealed) -> Delivery:
         """Complete the sealed upload, recognise that it has been completed, or make it again if it is gone."""
-        done = self.uploads.complete(pending.key, sealed.parts)
-        if done is not Completion.DONE:
-            visible = self.uploads.metadata(pending.key)
+        uploads = self.writer.uploads
+        if uploads.complete(pending.key, sealed.parts) is not Completion.DONE:
+            visible = uploads.metadata(pending.key)
             if visible != _metadata(claim.client, pending.sequence, sealed.fence):
                 if not self.ledger.holds(claim):
                     raise Overtaken(f"client {claim.client}: sequence {pending.sequence} is in other hands")
                 if visible is not None:
                     raise ForeignObject(
                         f"client {claim.client}, sequence {pending.sequence}: {pending.key!r} exists in bucket "
-                        f"{self.uploads.bucket!r} and is not this delivery's; remove or rename it, then deliver again"
+                        f"{uploads.bucket!r} and is not this delivery's; remove or rename it, then deliver again"
                     )
                 again = self.ledger.unseal(claim, pending)
                 return self._export(claim, again, self._selection(again))
         delivery = self._delivery(pending, sealed=sealed, objects=pending.objects or frozenset())
+        publish_manifest(uploads, delivery, previous_sequence=claim.sequence)
         self.ledger.commit(claim, delivery)
         return delivery
 
@@ -194,16 +180,17 @@ class Exporter:
             size_bytes=sealed.parts.size_bytes if sealed else 0,
             sha256=sealed.parts.sha256 if sealed else None,
             late_rows=sealed.late_rows if sealed else 0,
-            published_at=self._now(),
+            published_at=self.now(),
             contract=pending.contract,
             objects=objects,
         )
 
     def _due(self, request: Request) -> datetime:
-        now = self._now()
+        now = self.now()
         return min(request.due or now, now).replace(microsecond=0)
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The clock's moment, aware, UTC."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
 
@@ -219,6 +206,27 @@ def _pending(claim: Claim, request: Request, window: Window) -> Pending:
         key=f"{DOWNLOADS}/{contract.client}/{name}{contract.file.extension}",
         contract=contract,
     )
+
+
+def publish_manifest(uploads: Uploads, delivery: Delivery, *, previous_sequence: int) -> None:
+    """Publish the manifest of a file that is visible by now, where the contract asks for one."""
+    if not (delivery.contract.file.manifest and delivery.key and delivery.sha256):
+        return
+    manifest = Manifest(
+        client=delivery.client,
+        file=delivery.key.rsplit("/", 1)[1],
+        kind=delivery.kind,
+        sequence=delivery.sequence,
+        previous_sequence=previous_sequence or None,
+        window_start=to_text(delivery.window.start),
+        window_end=to_text(delivery.window.end),
+        rows=delivery.rows,
+        size_bytes=delivery.size_bytes,
+        sha256=delivery.sha256,
+        columns=[column.name for column in delivery.contract.attributes],
+        created_at=to_text(delivery.published_at),
+    )
+    uploads.put_new(delivery.key + SUFFIX, manifest.to_bytes(), content_type="application/json")
 
 
 def _metadata(client: str, sequence: int, fence: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ delivery), and one per delivery under `delivery#<end of its window>`. Windows of
 so the deliveries that a new one must know of are one range of keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -14,13 +14,15 @@ from botocore.exceptions import ClientError
 
 from referral_delivery import records
 from referral_delivery.errors import Overtaken
-from referral_delivery.records import Claim, Delivery, LeaseHeld, Pending, Sealed
-from referral_delivery.window import to_text
+from referral_delivery.event import Kind
+from referral_delivery.records import Claim, Delivery, LeaseHeld, Pending, Position, Resend, Sealed
+from referral_delivery.window import Window, to_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-_AFTER_DELIVERIES = "delivery$"  # the character after '#'
+# The character after '#', for the end of a range of keys.
+_AFTER_DELIVERIES, _AFTER_BACKFILLS = "delivery$", "backfill$"
 
 
 class Ledger:
@@ -129,43 +131,101 @@ class Ledger:
         answer = self._dynamodb.get_item(TableName=self.table, Key=_cursor_key(claim.client), ConsistentRead=True)
         return records.plain(answer.get("Item", {})).get("fence") == claim.fence
 
-    def already_read(self, client: str, *, since: datetime) -> set[bytes]:
-        """Hashes of the lake objects that deliveries of windows ending at or after `since` were the first to read."""
+    def already_read(self, client: str, *, since: datetime, until: datetime | None = None) -> set[bytes]:
+        """Hashes of the lake objects that deliveries were the first to read.
+
+        Of deliveries whose windows end from `since` to `until`, both included; without `until`, of all later ones.
+        """
+        items = self._range(
+            client,
+            records.DELIVERY + to_text(since),
+            records.DELIVERY + to_text(until) if until else _AFTER_DELIVERIES,
+            attributes=["objects"],
+        )
+        return {name_hash for item in items for name_hash in records.unpacked(item.get("objects"))}
+
+    def deliveries(self, client: str, *, since: datetime | None = None) -> list[Delivery]:
+        """Committed deliveries of a client whose windows end at `since` or later, oldest first."""
+        first = records.DELIVERY + (to_text(since) if since else "")
+        return [records.to_delivery(item) for item in self._range(client, first, _AFTER_DELIVERIES)]
+
+    def position(self, client: str) -> Position:
+        """Where the client stands, without claiming anything."""
+        answer = self._dynamodb.get_item(TableName=self.table, Key=_cursor_key(client), ConsistentRead=True)
+        return records.to_position(records.plain(answer.get("Item", {})))
+
+    def mark_resend(self, delivery: Delivery, resend: Resend) -> None:
+        """Note in a delivery's record that it was made again, or that it could not be."""
+        self._dynamodb.update_item(
+            TableName=self.table,
+            Key=records.item({"client": delivery.client, "record": records.record_key(delivery.kind, delivery.window)}),
+            UpdateExpression="SET resends = list_append(if_not_exists(resends, :none), :resend)",
+            ExpressionAttributeValues=records.item({":none": [], ":resend": [records.from_resend(resend)]}),
+            ConditionExpression="attribute_exists(client)",
+        )
+
+    def backfills(self, client: str) -> list[Delivery | Pending]:
+        """Backfills of a client, by window; a Pending one is sealed and not yet published for sure."""
+        items = self._range(client, records.BACKFILL, _AFTER_BACKFILLS)
+        return [records.to_delivery(item) if "published_at" in item else records.to_pending(item) for item in items]
+
+    def backfill(self, client: str, window: Window) -> Delivery | Pending | None:
+        """The backfill of exactly this window."""
+        key = records.item({"client": client, "record": records.record_key(Kind.BACKFILL, window)})
+        item = records.plain(
+            self._dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
+        )
+        if not item:
+            return None
+        return records.to_delivery(item) if "published_at" in item else records.to_pending(item)
+
+    def seal_backfill(self, pending: Pending, *, instead_of: Pending | None) -> bool:
+        """Fix a backfill's bytes; False where another run has fixed them first.
+
+        `instead_of` is a sealed one whose upload is gone.
+        """
+        values = records.from_pending(pending) | {
+            "client": pending.contract.client,
+            "record": records.record_key(Kind.BACKFILL, pending.window),
+        }
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(client)"}
+        if instead_of and instead_of.sealed:
+            condition = {
+                "ConditionExpression": "sealed.upload_id = :lost",
+                "ExpressionAttributeValues": records.item({":lost": instead_of.sealed.parts.upload_id}),
+            }
+        try:
+            self._dynamodb.put_item(TableName=self.table, Item=records.item(values), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def finish_backfill(self, delivery: Delivery) -> None:
+        """Record a backfill that is visible; the cursor is not touched."""
+        self._dynamodb.put_item(TableName=self.table, Item=records.item(records.from_delivery(delivery)))
+
+    def _range(
+        self, client: str, first: str, last: str, *, attributes: list[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The items of a client between two sort keys, both included."""
+        names = {"#record": "record"}
+        projection: dict[str, Any] = {}
+        if attributes:
+            names |= {f"#{name}": name for name in attributes}
+            projection = {"ProjectionExpression": ", ".join(f"#{name}" for name in attributes)}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="client = :client AND #record BETWEEN :first AND :last",
-            ProjectionExpression="#objects",
-            ExpressionAttributeNames={"#record": "record", "#objects": "objects"},
-            ExpressionAttributeValues=records.item(
-                {":client": client, ":first": records.DELIVERY + to_text(since), ":last": _AFTER_DELIVERIES}
-            ),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=records.item({":client": client, ":first": first, ":last": last}),
             ConsistentRead=True,
+            **projection,
         )
-        found: set[bytes] = set()
         for page in pages:
             for item in page["Items"]:
-                found |= records.unpacked(records.plain(item).get("objects"))
-        return found
-
-    def delivery(self, client: str, end: datetime) -> Delivery | None:
-        """The committed delivery whose window ends at `end`."""
-        answer = self._dynamodb.get_item(
-            TableName=self.table,
-            Key=records.item({"client": client, "record": records.DELIVERY + to_text(end)}),
-            ConsistentRead=True,
-        )
-        return records.to_delivery(records.plain(answer["Item"])) if "Item" in answer else None
-
-    def deliveries(self, client: str) -> list[Delivery]:
-        """All committed deliveries of a client, oldest first."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self.table,
-            KeyConditionExpression="client = :client AND begins_with(#record, :prefix)",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues=records.item({":client": client, ":prefix": records.DELIVERY}),
-            ConsistentRead=True,
-        )
-        return [records.to_delivery(records.plain(item)) for page in pages for item in page["Items"]]
+                yield records.plain(item)
 
     def _update(self, claim: Claim, expression: str, values: Mapping[str, Any]) -> None:
         try:

@@ -8,12 +8,14 @@ from typing import Any
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
 from referral_delivery.contract import Contract
+from referral_delivery.event import Kind
 from referral_delivery.lake import HASH_BYTES
 from referral_delivery.upload import UploadedParts
 from referral_delivery.window import Window, from_text, to_text
 
 CURSOR = "cursor"
 DELIVERY = "delivery#"
+BACKFILL = "backfill#"
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -57,11 +59,31 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Position:
+    """Where a client stands, for those who only look."""
+
+    cursor: datetime | None
+    sequence: int
+    pending: Pending | None
+    lease_owner: str | None
+    lease_expires: float | None
+
+
+@dataclass(frozen=True)
 class LeaseHeld:
     """Another run holds the client's lease, until `expires` (epoch seconds)."""
 
     owner: str
     expires: float
+
+
+@dataclass(frozen=True)
+class Resend:
+    """One attempt to make a delivery again; without `key`, its bytes were other ones and were not published."""
+
+    key: str | None
+    sha256: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,7 @@ class Delivery:
     published_at: datetime
     contract: Contract
     objects: frozenset[bytes]
+    resends: tuple[Resend, ...] = ()
 
 
 def item(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,8 +135,26 @@ def to_claim(client: str, cursor: Mapping[str, Any]) -> Claim:
         fence=int(cursor["fence"]),
         position=from_text(position) if position else None,
         sequence=int(cursor.get("sequence", 0)),
-        pending=_to_pending(pending) if pending else None,
+        pending=to_pending(pending) if pending else None,
     )
+
+
+def to_position(cursor: Mapping[str, Any]) -> Position:
+    """The cursor's item, or an empty one, to look at."""
+    position, pending = cursor.get("position"), cursor.get("pending")
+    return Position(
+        cursor=from_text(position) if position else None,
+        sequence=int(cursor.get("sequence", 0)),
+        pending=to_pending(pending) if pending else None,
+        lease_owner=cursor.get("lease_owner"),
+        lease_expires=float(cursor["lease_expires"]) if "lease_expires" in cursor else None,
+    )
+
+
+def from_resend(resend: Resend) -> dict[str, Any]:
+    """A resend as an entry of its delivery's record."""
+    values = {"key": resend.key, "sha256": resend.sha256, "at": to_text(resend.at)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def from_pending(pending: Pending) -> dict[str, Any]:
@@ -141,11 +182,18 @@ def from_pending(pending: Pending) -> dict[str, Any]:
     return values
 
 
+def record_key(kind: str, window: Window) -> str:
+    """The sort key of a delivery's record: by the window's end, or a backfill's whole window."""
+    if kind == Kind.BACKFILL:
+        return f"{BACKFILL}{to_text(window.start)}#{to_text(window.end)}"
+    return DELIVERY + to_text(window.end)
+
+
 def from_delivery(delivery: Delivery) -> dict[str, Any]:
     """A delivery as its item; what an empty run lacks is left out."""
     values = {
         "client": delivery.client,
-        "record": DELIVERY + to_text(delivery.window.end),
+        "record": record_key(delivery.kind, delivery.window),
         "sequence": delivery.sequence,
         "kind": delivery.kind,
         "start": to_text(delivery.window.start),
@@ -177,10 +225,15 @@ def to_delivery(values: Mapping[str, Any]) -> Delivery:
         published_at=from_text(values["published_at"]),
         contract=Contract.model_validate_json(values["contract"]),
         objects=unpacked(values["objects"]),
+        resends=tuple(
+            Resend(key=each.get("key"), sha256=each["sha256"], at=from_text(each["at"]))
+            for each in values.get("resends", ())
+        ),
     )
 
 
-def _to_pending(values: Mapping[str, Any]) -> Pending:
+def to_pending(values: Mapping[str, Any]) -> Pending:
+    """The pending delivery that `from_pending` wrote."""
     sealed = values.get("sealed")
     return Pending(
         sequence=int(values["sequence"]),

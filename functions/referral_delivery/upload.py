@@ -81,6 +81,14 @@ class Uploads:
             raise
         return Completion.DONE
 
+    def put_new(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Put a small object, unless one of that name exists: then the first stays."""
+        try:
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+
     def metadata(self, key: str) -> dict[str, str] | None:
         """The user metadata of a visible object, or None where there is none."""
         try:

@@ -4,18 +4,20 @@ import json
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
 
 from infra.schedules import schedule_name
 from referral_delivery.errors import DeliveryError
 from referral_delivery.event import ExportEvent, Kind
+from referral_delivery.window import to_text
 from referralctl import stacks
-from referralctl.output import AsJson, errors_reported, print_json, print_table, talk
-from referralctl.stacks import OutputsFile, Stack, StackNotFound
+from referralctl.output import AsJson, DryRun, errors_reported, print_json, print_table, talk, would
+from referralctl.stacks import OutputsFile, Stack
 
 _SAID = {
     "nothing_to_deliver": "nothing to deliver: the cursor stands at now already",
     "in_progress": "in progress: another run holds this client's lease; look again in a few minutes",
+    "backfilled_before": "backfilled before; nothing was done",
+    "lake_changed": "the lake no longer gives the bytes that were delivered; nothing published, the record is marked",
     "overtaken": "overtaken: another run went on in this one's place; look again",
 }
 
@@ -27,22 +29,34 @@ class DeliveryFailed(DeliveryError):
 def deliver(
     client: Annotated[str, typer.Argument(help="Name of the client")],
     outputs: OutputsFile = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Deliver to CLIENT now what has arrived since its last file; moves the cursor, like a scheduled run."""
     with errors_reported():
-        report = invoke(stacks.find(outputs), client)
+        stack = stacks.find(outputs)
+        event = schedule_input(stack, client).model_copy(update={"kind": Kind.MANUAL})
+        if dry_run:
+            cursor = stack.ledger.position(client).cursor
+            start = to_text(cursor) if cursor else f"{event.contract.deliver_from}T00:00:00Z"
+            would(f"deliver to {client} what arrived from {start} until now", as_json)
+            return
+        report = invoke(stack, event)
+    print_report(report, as_json)
+
+
+def print_report(report: dict[str, Any], as_json: bool) -> None:
+    """Print what a run of the function did."""
     if as_json:
         print_json(report)
         return
     if report["deliveries"]:
-        columns = ["sequence", "file", "rows", "bytes", "sha256", "window"]
         print_table(
-            columns,
+            ["sequence", "file", "rows", "bytes", "sha256", "window"],
             [
                 [
                     delivery["sequence"],
-                    delivery["file"] or "(empty window, recorded only)",
+                    delivery["file"] or "(no file)",
                     delivery["rows"],
                     delivery["bytes"],
                     delivery["sha256"],
@@ -53,12 +67,11 @@ def deliver(
             right={"sequence", "rows", "bytes"},
         )
     if said := _SAID.get(report["status"]):
-        talk.print(f"{client}: {said}", markup=False)
+        talk.print(f"{report['client']}: {said}", markup=False)
 
 
-def invoke(stack: Stack, client: str) -> dict[str, Any]:
-    """Run the function with the Input of the client's own schedule, and answer its report."""
-    event = schedule_input(stack, client).model_copy(update={"kind": Kind.MANUAL})
+def invoke(stack: Stack, event: ExportEvent) -> dict[str, Any]:
+    """Run the function, and answer its report; DeliveryFailed has the function's own message."""
     answer = stack.functions.invoke(FunctionName=stack["function_name"], Payload=event.model_dump_json().encode())
     body: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -68,11 +81,6 @@ def invoke(stack: Stack, client: str) -> dict[str, Any]:
 
 def schedule_input(stack: Stack, client: str) -> ExportEvent:
     """The Input of the client's first schedule; all of its schedules have the same."""
-    try:
-        schedule = stack.scheduler.get_schedule(GroupName=stack["schedule_group"], Name=schedule_name(client, 1))
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            known = ", ".join(sorted(stack.outputs.get("client_folders", {})))
-            raise StackNotFound(f"the stack has no client {client!r}; it has {known}") from error
-        raise
+    stack.check_client(client)
+    schedule = stack.scheduler.get_schedule(GroupName=stack["schedule_group"], Name=schedule_name(client, 1))
     return ExportEvent.model_validate_json(schedule["Target"]["Input"])

@@ -17,7 +17,7 @@ from referral_delivery.errors import DataError
 from referral_delivery.lake import PREFIX
 from referralctl import stacks
 from referralctl.output import AsJson, errors_reported, facts, print_json, talk
-from referralctl.stacks import OutputsFile, StackNotFound
+from referralctl.stacks import OutputsFile
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -57,9 +57,7 @@ def load(
     """
     with errors_reported():
         stack = stacks.find(outputs)
-        if client not in stack.outputs.get("client_folders", {client: None}):
-            known = ", ".join(sorted(stack.outputs["client_folders"]))
-            raise StackNotFound(f"the stack has no client {client!r}; it has {known}")
+        stack.check_client(client)
         with tempfile.TemporaryDirectory(prefix="lake-load-") as folder:
             rows = write_partitions(file, Path(folder), received_at=datetime.now(UTC))
             objects, added = upload_partitions(stack.s3, stack["lake_bucket"], Path(folder), client, file)

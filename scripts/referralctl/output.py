@@ -23,6 +23,8 @@ talk = Console(stderr=True, soft_wrap=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON")]
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing")]
+
 _EXPECTED = (DeliveryError, EmulatorFailed, LocalSystemError, StackNotFound, BotoCoreError, ClientError)
 
 
@@ -35,6 +37,14 @@ def errors_reported() -> Iterator[None]:
         talk.print("[red]error:[/red] ", end="")
         talk.print(str(error), markup=False)
         raise typer.Exit(1) from error
+
+
+def would(what: str, as_json: bool) -> None:
+    """Say what a command would do, in a dry run."""
+    if as_json:
+        print_json({"dry_run": True, "would": what})
+    else:
+        facts.print(f"Would {what}", markup=False)
 
 
 def print_json(value: Any) -> None:

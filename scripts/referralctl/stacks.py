@@ -13,6 +13,7 @@ import typer
 from botocore.config import Config
 
 from infra.settings import PROJECT_FOLDER
+from referral_delivery.ledger import Ledger
 from referralctl.local.system import LocalSystem
 from referralctl.local.system import session as local_session
 
@@ -70,6 +71,21 @@ class Stack:
     def functions(self) -> "LambdaClient":
         """Lambda of the stack, patient enough for a whole delivery."""
         return cast("LambdaClient", self._client("lambda", _INVOKE))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The stack's ledger."""
+        return Ledger(self.dynamodb, self["ledger_table"])
+
+    @property
+    def client_names(self) -> list[str]:
+        """The stack's clients, sorted."""
+        return sorted(self.outputs.get("client_folders", {}))
+
+    def check_client(self, client: str) -> None:
+        """StackNotFound, with those that exist, for an unknown client."""
+        if client not in self.client_names:
+            raise StackNotFound(f"the stack has no client {client!r}; it has {', '.join(self.client_names)}")
 
     def _client(self, service: Any, config: Config | None = None) -> Any:
         session = local_session(self.local) if self.local else boto3.Session()

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ from referral_delivery.export import DOWNLOADS, Exporter, Report, Request
 from referral_delivery.lake import PREFIX, Lake
 from referral_delivery.ledger import Ledger
 from referral_delivery.upload import Uploads
+from referral_delivery.writer import FileWriter
 from referralctl.local.sftp import SftpSession, require_openssh, write_known_hosts
 from referralctl.local.system import LocalSystem, session
 from referralctl.stacks import Stack
 from tests.support import contract, parquet, utc, write_client
 
 CLIENTS = ("acme", "globex", "initech")
+# Deployed clients that are not due while the tests run; a test takes one that no other has.
+QUIET = tuple(f"quiet-{number:02d}" for number in range(16))
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     folder = tmp_path_factory.mktemp("system")
     for name in CLIENTS:
         write_client(folder / "clients", name, schedule={"every": "1m"}, attributes=["referral_id", "email"])
+    later = f"{(datetime.now(UTC) + timedelta(hours=12)):%H:%M}"
+    for name in QUIET:
+        attributes, file = ["referral_id", "source"], {"manifest": True}
+        write_client(folder / "clients", name, schedule={"at": [later]}, attributes=attributes, file_=file)
     local = LocalSystem(folder / "local")
     try:
         yield local.up(folder / "clients")
@@ -93,13 +100,15 @@ class Lab:
         assert credentials is not None
         return Exporter(
             ledger=self.ledger,
-            lake=Lake(self.stack.s3, self.stack["lake_bucket"]),
-            uploads=Uploads(self.stack.s3, self.stack["delivery_bucket"]),
-            connect=lambda: query.connect(
-                endpoint_url=self.stack.s3.meta.endpoint_url,
-                region="ap-southeast-2",
-                credentials=credentials.get_frozen_credentials(),
-                memory_mb=1_769,
+            writer=FileWriter(
+                lake=Lake(self.stack.s3, self.stack["lake_bucket"]),
+                uploads=Uploads(self.stack.s3, self.stack["delivery_bucket"]),
+                connect=lambda: query.connect(
+                    endpoint_url=self.stack.s3.meta.endpoint_url,
+                    region="ap-southeast-2",
+                    credentials=credentials.get_frozen_credentials(),
+                    memory_mb=1_769,
+                ),
             ),
             clock=lambda: self.now.timestamp(),  # noqa: PLW0108 - the test moves `now`
         )
@@ -145,6 +154,17 @@ class Lab:
 def lab(stack: Stack, system: dict[str, Any]) -> Lab:
     """A laboratory with a client of its own."""
     return Lab(stack, f"lab-{uuid.uuid4().hex[:12]}", session(system))
+
+
+@pytest.fixture(scope="session")
+def _quiet_names() -> Iterator[str]:
+    return iter(QUIET)
+
+
+@pytest.fixture
+def quiet(stack: Stack, system: dict[str, Any], _quiet_names: Iterator[str]) -> Lab:
+    """A laboratory with a deployed client that is not due; the clock is the real one where the function runs."""
+    return Lab(stack, next(_quiet_names), session(system))
 
 
 @pytest.fixture(scope="session")

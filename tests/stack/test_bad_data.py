@@ -88,7 +88,7 @@ def test_a_key_outside_the_layout_is_named(lab: Lab) -> None:
 
 
 def test_a_lake_that_does_not_exist_is_named(lab: Lab) -> None:
-    object.__setattr__(lab.exporter, "lake", Lake(lab.stack.s3, "no-such-lake"))
+    object.__setattr__(lab.exporter.writer, "lake", Lake(lab.stack.s3, "no-such-lake"))
     assert "lake bucket 'no-such-lake' does not exist; check the stack's `lake_bucket` setting" in refused(
         lab, MissingLake
     )

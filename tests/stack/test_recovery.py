@@ -52,13 +52,14 @@ def dying(part: Any, method: str, *, before: bool) -> Any:
 
 
 def with_part(lab: Lab, part: Any) -> Exporter:
-    field = "ledger" if isinstance(part, Ledger) else "uploads"
-    return dataclasses.replace(lab.exporter, **{field: part})
+    if isinstance(part, Ledger):
+        return dataclasses.replace(lab.exporter, ledger=part)
+    return dataclasses.replace(lab.exporter, writer=dataclasses.replace(lab.exporter.writer, uploads=part))
 
 
 def run_until_death(lab: Lab, kind: type[Any], method: str, *, before: bool, owner: str = "first") -> None:
     healthy = lab.exporter
-    part = healthy.ledger if kind is Ledger else healthy.uploads
+    part = healthy.ledger if kind is Ledger else healthy.writer.uploads
     lab.__dict__["exporter"] = with_part(lab, dying(part, method, before=before))
     try:
         with pytest.raises(Died):
@@ -116,7 +117,7 @@ def test_what_lands_after_a_seal_goes_with_the_next_delivery_though_the_upload_w
     lab.put_referrals("2026-11-20 09", "sealed")
     run_until_death(lab, Ledger, "seal", before=False)
     for upload_id in lab.uploads_in_progress():
-        lab.exporter.uploads.abort(
+        lab.exporter.writer.uploads.abort(
             f"downloads/{lab.client}/referrals_{lab.client}_20261120T100000Z_000001.csv", upload_id
         )
     lab.put_referrals("2026-11-20 09", "landed-later")
@@ -159,7 +160,7 @@ def test_a_run_that_was_overtaken_after_its_seal_completes_the_same_bytes(lab: L
             return super().complete(*args, **kwargs)
 
     slow = Slow(lab.stack.s3, lab.stack["delivery_bucket"])
-    lab.__dict__["exporter"] = dataclasses.replace(healthy, uploads=slow)
+    lab.__dict__["exporter"] = with_part(lab, slow)
     assert lab.deliver(due=DUE, owner="first").status is Status.OVERTAKEN
     assert (lab.delivered(), len(lab.ledger.deliveries(lab.client))) == (["a"], 1)
     assert "pending" not in lab.cursor()
@@ -196,7 +197,7 @@ def test_a_run_begins_no_further_delivery_without_the_time_for_it(lab: Lab, monk
 
 def test_runs_at_once_make_one_file_between_them(lab: Lab) -> None:
     lab.put_referrals("2026-11-20 09", "a", "b")
-    assert lab.exporter.lake.bucket  # made before the threads ask for it
+    assert lab.exporter.writer.lake.bucket  # made before the threads ask for it
     with ThreadPoolExecutor(8) as pool:
         reports = list(pool.map(lambda n: lab.deliver(due=DUE, owner=f"run-{n}"), range(8)))
     statuses = [report.status for report in reports]

@@ -13,14 +13,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from referral_delivery import query
-from referral_delivery.event import ExportEvent
+from referral_delivery.backfill import backfill
+from referral_delivery.event import ExportEvent, Kind
 from referral_delivery.export import Exporter, Report, Request
 from referral_delivery.lake import Lake
 from referral_delivery.ledger import Ledger
 from referral_delivery.records import Delivery
+from referral_delivery.resend import resend
 from referral_delivery.settings import Settings
 from referral_delivery.upload import Uploads
 from referral_delivery.window import to_text
+from referral_delivery.writer import FileWriter
 
 SERVICE = "referral-delivery"
 METRICS_NAMESPACE = "ReferralDelivery"
@@ -42,20 +45,38 @@ def handler(event: ExportEvent, context: LambdaContext) -> dict[str, Any]:
     metrics.add_dimension("client", event.contract.client)
     began = time.monotonic()
     try:
-        report = _exporter(int(context.memory_limit_in_mb)).run(
-            Request(
-                contract=event.contract,
-                kind=event.kind,
-                due=event.due,
-                owner=context.aws_request_id,
-                seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-            )
-        )
+        report = _run(_exporter(int(context.memory_limit_in_mb)), event, context)
     except Exception:
         metrics.add_metric("Failures", MetricUnit.Count, 1)
         logger.exception("delivery failed")
         raise
     return _report(report, seconds=time.monotonic() - began)
+
+
+def _run(exporter: Exporter, event: ExportEvent, context: LambdaContext) -> Report:
+    match event.kind:
+        case Kind.RESEND:
+            assert event.sequence is not None  # noqa: S101 - the event's own validation
+            return resend(exporter.ledger, exporter.writer, event.contract.client, event.sequence, now=exporter.now)
+        case Kind.BACKFILL:
+            return backfill(
+                exporter.ledger,
+                exporter.writer,
+                event.contract,
+                event.window,
+                overlap=event.overlap,
+                now=exporter.now,
+            )
+        case Kind.SCHEDULED | Kind.MANUAL:
+            return exporter.run(
+                Request(
+                    contract=event.contract,
+                    kind=event.kind,
+                    due=event.due,
+                    owner=context.aws_request_id,
+                    seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+                )
+            )
 
 
 def _exporter(memory_mb: int) -> Exporter:
@@ -67,13 +88,15 @@ def _exporter(memory_mb: int) -> Exporter:
         raise RuntimeError("no AWS credentials in the environment; Lambda provides those of the function's role")
     return Exporter(
         ledger=Ledger(session.client("dynamodb", config=_CONFIG), settings.ledger_table),
-        lake=Lake(s3, settings.lake_bucket),
-        uploads=Uploads(s3, settings.delivery_bucket),
-        connect=lambda: query.connect(
-            endpoint_url=s3.meta.endpoint_url,
-            region=s3.meta.region_name,
-            credentials=credentials.get_frozen_credentials(),
-            memory_mb=memory_mb,
+        writer=FileWriter(
+            lake=Lake(s3, settings.lake_bucket),
+            uploads=Uploads(s3, settings.delivery_bucket),
+            connect=lambda: query.connect(
+                endpoint_url=s3.meta.endpoint_url,
+                region=s3.meta.region_name,
+                credentials=credentials.get_frozen_credentials(),
+                memory_mb=memory_mb,
+            ),
         ),
         clock=time.time,
     )
