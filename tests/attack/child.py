@@ -1,0 +1,117 @@
+"""Runs deliveries, each in a process of its own that is ended without warning at a named moment."""
+
+import json
+import os
+import sys
+import threading
+from datetime import datetime
+from typing import Any
+
+import boto3
+
+from referral_delivery import encode, query
+from referral_delivery.backfill import backfill
+from referral_delivery.contract import Contract
+from referral_delivery.event import Kind
+from referral_delivery.export import Exporter, Request
+from referral_delivery.lake import Lake
+from referral_delivery.ledger import Ledger
+from referral_delivery.resend import resend
+from referral_delivery.upload import Uploads
+from referral_delivery.window import Window
+from referral_delivery.writer import FileWriter
+
+DIED = 137
+
+
+class Counter:
+    """Counts what happens, and ends the process at the n-th time."""
+
+    def __init__(self, end_at: int | None) -> None:
+        self.count, self._end_at, self._lock = 0, end_at, threading.Lock()
+
+    def __call__(self, **_: Any) -> None:
+        with self._lock:
+            self.count += 1
+            if self.count == self._end_at:
+                os._exit(DIED)
+
+
+def main() -> None:
+    """For each line of stdin, run what it asks for in a fork, and print how that ended and what it counted.
+
+    Imports and clients are made once, before any thread or connection, so that a fork costs next to nothing.
+    """
+    region, endpoint_url = sys.argv[1:]
+    session = boto3.Session(
+        aws_access_key_id="000000000000",
+        aws_secret_access_key="local",
+        region_name=region,
+    )
+    clients = [session.client(name, endpoint_url=endpoint_url) for name in ("s3", "dynamodb")]
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            counted = _run_counted(json.loads(line), session, clients)
+            print(json.dumps(counted), flush=True)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code:
+            print(json.dumps({"exit": code}), flush=True)
+
+
+def _run_counted(asked: dict[str, Any], session: boto3.Session, clients: list[Any]) -> dict[str, int]:
+    before, after, blocks = (Counter(asked.get(name)) for name in ("before_call", "after_call", "block"))
+    for client in clients:
+        client.meta.events.register_first("before-call", before)
+        client.meta.events.register_first("after-call", after)
+    _count_blocks(blocks)
+    s3, dynamodb = clients
+    credentials = session.get_credentials()
+    assert credentials is not None
+    frozen = credentials.get_frozen_credentials()
+    exporter = Exporter(
+        ledger=Ledger(dynamodb, asked["ledger_table"]),
+        writer=FileWriter(
+            lake=Lake(s3, asked["lake_bucket"]),
+            uploads=Uploads(s3, asked["delivery_bucket"]),
+            connect=lambda: query.connect(
+                endpoint_url=s3.meta.endpoint_url,
+                region=s3.meta.region_name,
+                credentials=frozen,
+                memory_mb=1_769,
+            ),
+        ),
+        clock=lambda: datetime.fromisoformat(asked["now"]).timestamp(),
+    )
+    _run(exporter, asked)
+    return {"calls": before.count, "blocks": blocks.count}
+
+
+def _run(exporter: Exporter, asked: dict[str, Any]) -> None:
+    contract = Contract.model_validate(asked["contract"])
+    match Kind(asked["kind"]):
+        case Kind.RESEND:
+            resend(exporter.ledger, exporter.writer, contract.client, 1, now=exporter.now)
+        case Kind.BACKFILL:
+            window = Window(*(datetime.fromisoformat(each) for each in asked["window"]))
+            backfill(exporter.ledger, exporter.writer, contract, window, overlap=False, now=exporter.now)
+        case kind:
+            due = datetime.fromisoformat(asked["due"])
+            exporter.run(
+                Request(contract=contract, kind=kind, due=due, owner=asked["owner"], seconds_left=lambda: 900.0)
+            )
+
+
+def _count_blocks(counter: Counter) -> None:
+    original = encode.CsvStream._block
+
+    def counted(self: encode.CsvStream) -> bytes:
+        counter()
+        return original(self)
+
+    setattr(encode.CsvStream, "_block", counted)  # noqa: B010
+
+
+if __name__ == "__main__":
+    main()
