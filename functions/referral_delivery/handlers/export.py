@@ -32,7 +32,7 @@ logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=METRICS_NAMESPACE, service=SERVICE)
 
 # Retries: botocore's standard mode (backoff with jitter), bounded; Lambda's own retry is behind it.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
+CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -82,12 +82,12 @@ def _run(exporter: Exporter, event: ExportEvent, context: LambdaContext) -> Repo
 def _exporter(memory_mb: int) -> Exporter:
     settings = Settings.from_environment(os.environ)
     session = boto3.Session()
-    s3 = session.client("s3", config=_CONFIG)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
     credentials = session.get_credentials()
     if credentials is None:
         raise RuntimeError("no AWS credentials in the environment; Lambda provides those of the function's role")
     return Exporter(
-        ledger=Ledger(session.client("dynamodb", config=_CONFIG), settings.ledger_table),
+        ledger=Ledger(session.client("dynamodb", config=CLIENT_CONFIG), settings.ledger_table),
         writer=FileWriter(
             lake=Lake(s3, settings.lake_bucket),
             uploads=Uploads(s3, settings.delivery_bucket),
