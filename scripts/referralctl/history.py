@@ -89,7 +89,7 @@ def status(outputs: OutputsFile = None, as_json: AsJson = False) -> None:
     with errors_reported():
         stack = stacks.find(outputs)
         now = datetime.now(UTC)
-        rows = [_client_status(stack, client, now) for client in stack.client_names]
+        rows = [client_status(stack, client, now) for client in stack.client_names]
     if as_json:
         print_json(rows)
     else:
@@ -129,7 +129,8 @@ def next_due(expression: str, timezone: str, after: datetime) -> datetime:
     raise AssertionError(expression)
 
 
-def _client_status(stack: Stack, client: str, now: datetime) -> dict[str, Any]:
+def client_status(stack: Stack, client: str, now: datetime) -> dict[str, Any]:
+    """A client's last file, cursor and next due time at a moment, and whether one was missed."""
     position = stack.ledger.position(client)
     schedules = _schedules(stack, client)
     created = min(schedule["created"] for schedule in schedules)

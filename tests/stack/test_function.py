@@ -90,6 +90,28 @@ def test_logs_and_metrics_name_the_delivery_and_hold_no_row(
     assert "very-private" not in log.read_text()
 
 
+def test_late_rows_are_the_same_in_ledger_and_metric(
+    lab: Lab, scheduled: dict[str, Any], system: dict[str, Any], eventually: Any
+) -> None:
+    row = {"referral_id": "a", "email": "", "received_at": "2026-11-20 09:00:00"}
+    lab.put("2026-11-20 09", [row])
+    lab.invoke(scheduled)
+    lab.put(
+        "2026-11-20 08", [{**row, "referral_id": each, "received_at": "2026-11-20 08:00:00"} for each in ("b", "c")]
+    )
+    lab.put("2026-11-20 10", [{**row, "referral_id": "d", "received_at": "2026-11-20 10:30:00"}])
+    lab.invoke({**scheduled, "scheduled_time": "2026-11-20T11:00:00Z"})
+    log = Path(system["clients"]["acme"]["private_key"]).parents[1] / "emulator.log"
+
+    def measured() -> list[Any]:
+        lines = [line for line in log.read_text().splitlines() if line.startswith('{"_aws"') and lab.client in line]
+        return [json.loads(line)["LateRows"] for line in lines]
+
+    eventually(lambda: len(measured()) == 2, seconds=20, what="two sets of metrics")
+    assert measured() == [[0.0], [2.0]]
+    assert [(each.rows, each.late_rows) for each in lab.ledger.deliveries(lab.client)] == [(1, 0), (3, 2)]
+
+
 def test_the_schedule_itself_delivers_to_every_client(stack: Any, eventually: Any, system: dict[str, Any]) -> None:
     """EventBridge Scheduler fires each minute; nobody invokes the function here."""
     listed = stack.s3.list_objects_v2

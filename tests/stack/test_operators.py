@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 
 from referral_delivery.backfill import key_of
 from referral_delivery.errors import ContractError
+from referral_delivery.ledger import Ledger
 from referral_delivery.manifest import Manifest, json_schema
 from referral_delivery.window import Window
 from referralctl.again import split
-from referralctl.history import next_due
+from referralctl.history import client_status, next_due
 from referralctl.main import app
 from tests.stack.conftest import Lab
+from tests.stack.test_recovery import run_until_death
 from tests.support import utc
 
 Command = Callable[..., Any]
@@ -252,3 +254,19 @@ def test_next_due_is_in_the_schedules_timezone_and_skips_a_time_that_does_not_ex
     assert next_due("cron(30 2 * * ? *)", "Australia/Sydney", utc("2026-10-03 12:00")) == utc("2026-10-04 15:30")
     assert next_due("cron(0/15 * * * ? *)", "UTC", utc("2026-10-03 12:00")) == utc("2026-10-03 12:15")
     assert next_due("cron(0 6 ? * MON,FRI *)", "UTC", utc("2026-11-23 06:00")) == utc("2026-11-27 06:00")
+
+
+def test_a_client_whose_due_time_passed_without_a_file_is_overdue_after_a_grace(quiet: Lab, command: Command) -> None:
+    command("deliver", quiet.client)
+    due = datetime.now(UTC) + timedelta(hours=12)
+    early, late = (client_status(quiet.stack, quiet.client, due + timedelta(minutes=n)) for n in (10, 45))
+    assert (early["overdue"], late["overdue"], late["state"]) == (False, True, "overdue")
+
+
+def test_a_pending_delivery_shows_in_the_status(quiet: Lab) -> None:
+    put(quiet, "2026-11-05 03", "a")
+    run_until_death(quiet, Ledger, "seal", before=True)
+    at = datetime.now(UTC)
+    assert client_status(quiet.stack, quiet.client, at)["state"] == "pending"
+    quiet.ledger.claim(quiet.client, owner="other", now=at.timestamp(), expires=at.timestamp() + 60)
+    assert client_status(quiet.stack, quiet.client, at)["state"] == "running"
