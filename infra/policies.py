@@ -94,7 +94,6 @@ def export_referrals(
 ) -> Policy:
     """The function's access: read the lake, write downloads, keep the ledger, log, and report failures."""
     statements = [
-        # ListBucket on a whole bucket, without it a missing key would answer 403 instead of 404.
         allow(
             "ListLake",
             ["s3:ListBucket"],

@@ -21,7 +21,7 @@ from referral_delivery.contract import Compression
 from referral_delivery.query import Query, explained
 
 BLOCK_BYTES = 1024 * 1024
-# Fast and near to zlib's ratio at 6: docs/architecture.md has the measurement.
+# ISA-L's levels are 0 to 3.
 _GZIP_LEVEL = 1
 # https://docs.python.org/3/library/zlib.html#zlib.compressobj: 16 + 15 writes a gzip header, without a time.
 _GZIP_WINDOW_BITS = 31

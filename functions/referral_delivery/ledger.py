@@ -1,8 +1,8 @@
 """The ledger: what each client has received, its cursor, and who may deliver to it now.
 
 One DynamoDB item per client under `record = "cursor"` (position, sequence, lease, fencing number, pending
-delivery), and one per delivery under `delivery#<end of its window>`. Windows of a client never share an end,
-so the deliveries that a new one must know of are one range of keys.
+delivery), one per delivery under `delivery#<end of its window>`, one per backfill under `backfill#<start>#<end>`.
+Windows of a client's deliveries never share an end, so those that a new one must know of are one range of keys.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _AFTER_DELIVERIES, _AFTER_BACKFILLS = "delivery$", "backfill$"
 
 
 class Ledger:
-    """Reads and writes the ledger's table; every write after the claim is conditional on its fencing number."""
+    """Reads and writes the ledger's table; what a run writes after its claim is conditional on its fencing number."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb

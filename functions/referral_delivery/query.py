@@ -90,7 +90,7 @@ def rows(con: duckdb.DuckDBPyConnection, contract: Contract, selection: Selectio
     """The rows of a delivery, each taken by exactly one delivery of the client (docs/architecture.md).
 
     Order: by object key, seen objects before new ones, within an object as it was written, so that the same
-    selection gives the same bytes. Checks the columns of the new objects first.
+    selection gives the same bytes. Checks the columns of all of these objects first.
     """
     seen, new = [[lake.url(found) for found in objects] for objects in (selection.seen, selection.new)]
     sources = dict.fromkeys(column.source for column in contract.attributes)

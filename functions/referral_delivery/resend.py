@@ -50,7 +50,8 @@ def find(ledger: Ledger, client: str, sequence: int) -> Delivery:
     for delivery in numbered:
         if delivery.sequence == sequence:
             return delivery
-    raise ContractError(f"client {client} has no delivery {sequence}; it has 1 to {len(numbered)}")
+    those = f"1 to {len(numbered)}" if numbered else "none yet"
+    raise ContractError(f"client {client} has no delivery {sequence}; it has {those}")
 
 
 def free_key(uploads: Uploads, original: Delivery) -> str:

@@ -138,7 +138,7 @@ def test_a_later_delivery_is_made_again_with_its_late_and_its_shared_referrals(l
 
 def test_a_delivery_that_was_never_made_cannot_be_made_again(quiet: Lab, command: Command) -> None:
     said = command("resend", quiet.client, "7", code=1)
-    assert f"client {quiet.client} has no delivery 7; it has 1 to 0" in said
+    assert f"client {quiet.client} has no delivery 7; it has none yet" in said
 
 
 def test_a_backfill_makes_a_file_for_each_window_and_leaves_the_cursor(quiet: Lab, command: Command) -> None:
@@ -270,3 +270,34 @@ def test_a_pending_delivery_shows_in_the_status(quiet: Lab) -> None:
     assert client_status(quiet.stack, quiet.client, at)["state"] == "pending"
     quiet.ledger.claim(quiet.client, owner="other", now=at.timestamp(), expires=at.timestamp() + 60)
     assert client_status(quiet.stack, quiet.client, at)["state"] == "running"
+
+
+def test_a_backfill_of_part_of_an_hour_does_not_hide_the_rest_from_the_audit(quiet: Lab, command: Command) -> None:
+    day = datetime.now(UTC) - timedelta(days=5)
+    command("deliver", quiet.client)
+    lost = put(quiet, f"{day:%Y-%m-%d} 03", "beyond-reach")
+    asked = ("backfill", quiet.client, "--overlap", "--from", f"{day:%Y-%m-%d}T03:00", "--to")
+    command(*asked, f"{day:%Y-%m-%d}T03:30")
+    assert command("audit", quiet.client, code=1)["unread"] == [lost]
+    command(*asked, f"{day:%Y-%m-%d}T04:00")
+    assert command("audit", quiet.client)["unread"] == []
+
+
+def test_a_resend_is_logged_as_what_it_is_and_not_measured_as_a_delivery(
+    quiet: Lab, command: Command, system: dict[str, Any], eventually: Any
+) -> None:
+    put(quiet, "2026-11-05 03", "a")
+    command("deliver", quiet.client)
+    command("resend", quiet.client, "1")
+    log = Path(system["clients"]["acme"]["private_key"]).parents[1] / "emulator.log"
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{" and quiet.client in line]
+
+    eventually(lambda: sum("_aws" in line for line in lines()) == 2, seconds=20, what="two sets of metrics")
+    messages = [line.get("message") for line in lines()]
+    assert [each for each in messages if each and each.startswith("delivery")] == [
+        "delivery published",
+        "delivery published again",
+    ]
+    assert ["WindowLag" in line for line in lines() if "_aws" in line] == [True, False]

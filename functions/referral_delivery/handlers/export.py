@@ -15,7 +15,7 @@ from botocore.config import Config
 from referral_delivery import query
 from referral_delivery.backfill import backfill
 from referral_delivery.event import ExportEvent, Kind
-from referral_delivery.export import Exporter, Report, Request
+from referral_delivery.export import Exporter, Report, Request, Status
 from referral_delivery.lake import Lake
 from referral_delivery.ledger import Ledger
 from referral_delivery.records import Delivery
@@ -33,6 +33,14 @@ metrics = Metrics(namespace=METRICS_NAMESPACE, service=SERVICE)
 
 # Retries: botocore's standard mode (backoff with jitter), bounded; Lambda's own retry is behind it.
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
+
+# Their windows are long past: in the metrics they would look like late deliveries.
+_BESIDE_THE_SCHEDULE = {
+    Status.RESENT: "delivery published again",
+    Status.LAKE_CHANGED: "delivery not published again: the lake gives other bytes",
+    Status.BACKFILLED: "backfill published",
+    Status.BACKFILLED_BEFORE: "backfill had been made before",
+}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -105,8 +113,9 @@ def _exporter(memory_mb: int) -> Exporter:
 def _report(report: Report, *, seconds: float) -> dict[str, Any]:
     """Log and measure the run; the answer is JSON, and holds no row's content."""
     for delivery in report.deliveries:
-        logger.info("delivery published" if delivery.key else "empty window recorded", extra=_facts(delivery))
-        _measure(delivery, seconds=seconds)
+        logger.info(_said(report.status, delivery), extra=_facts(delivery))
+        if report.status not in _BESIDE_THE_SCHEDULE:
+            _measure(delivery, seconds=seconds)
     metrics.add_metric("Deliveries", MetricUnit.Count, len(report.deliveries))
     logger.info(
         "run ended",
@@ -119,6 +128,12 @@ def _report(report: Report, *, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "peak_memory_bytes": _peak_memory_bytes(),
     }
+
+
+def _said(status: Status, delivery: Delivery) -> str:
+    if status in _BESIDE_THE_SCHEDULE:
+        return _BESIDE_THE_SCHEDULE[status]
+    return "delivery published" if delivery.key else "empty window recorded"
 
 
 def _measure(delivery: Delivery, *, seconds: float) -> None:
