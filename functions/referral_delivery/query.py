@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MEMORY_MB_PER_VCPU = 1_769
 # What Python, the compressor and the parts in flight take beside DuckDB.
 _RESERVED_MB = 400
-_MIN_DUCKDB_MB = 128
+# DuckDB's threads finish rows out of order, and what waits for its turn may take a quarter of the limit: without an
+# end to it, memory follows the function's size and the speed of S3. Lower, and a row group of wide text fails.
+_DUCKDB_MB, _DUCKDB_MB_PER_THREAD = 1_024, 512
 
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 _ACCEPTED = {
@@ -60,10 +62,11 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB that reads S3, limited to what a function of `memory_mb` can give it."""
     endpoint = urlsplit(endpoint_url)
+    threads = max(1, round(memory_mb / MEMORY_MB_PER_VCPU))
     con = duckdb.connect(
         config={
-            "memory_limit": f"{max(memory_mb - _RESERVED_MB, _MIN_DUCKDB_MB)}MB",
-            "threads": max(1, round(memory_mb / MEMORY_MB_PER_VCPU)),
+            "memory_limit": f"{min(memory_mb - _RESERVED_MB, max(_DUCKDB_MB, _DUCKDB_MB_PER_THREAD * threads))}MB",
+            "threads": threads,
             "temp_directory": "",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -66,7 +66,10 @@ def test_a_time_is_written_as_iso_8601_in_utc(type_: str, text: str) -> None:
     assert written("2026-11-01 05:00:00.12", source="opted_in_at", type_=type_) == text
 
 
-@pytest.mark.parametrize(("memory_mb", "threads", "limit"), [(1_024, 1, "595.0 MiB"), (3_538, 2, "2.9 GiB")])
+@pytest.mark.parametrize(
+    ("memory_mb", "threads", "limit"),
+    [(1_024, 1, "595.0 MiB"), (1_769, 1, "976.5 MiB"), (3_538, 2, "976.5 MiB"), (10_240, 6, "2.8 GiB")],
+)
 def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
     credentials = ReadOnlyCredentials("key", "sec'ret", None)
     endpoint = "https://s3.eu-west-1.amazonaws.com"
