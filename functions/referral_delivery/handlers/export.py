@@ -1,14 +1,15 @@
 """Lambda entry point of the export: parse the event, make the delivery, report it."""
 
+import gc
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
@@ -45,15 +46,15 @@ _BESIDE_THE_SCHEDULE = {
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@event_parser(model=ExportEvent)
-def handler(event: ExportEvent, context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Deliver what is due to the event's client; the answer is what `referralctl deliver` prints."""
-    logger.set_correlation_id(event.correlation_id or context.aws_request_id)
-    logger.append_keys(client=event.contract.client, kind=event.kind)
-    metrics.add_dimension("client", event.contract.client)
+    asked = ExportEvent.model_validate(event)
+    logger.set_correlation_id(asked.correlation_id or context.aws_request_id)
+    logger.append_keys(client=asked.contract.client, kind=asked.kind)
+    metrics.add_dimension("client", asked.contract.client)
     began = time.monotonic()
     try:
-        report = _run(_exporter(int(context.memory_limit_in_mb)), event, context)
+        report = _run(exporter(int(context.memory_limit_in_mb)), asked, context)
     except Exception:
         metrics.add_metric("Failures", MetricUnit.Count, 1)
         logger.exception("delivery failed")
@@ -87,7 +88,9 @@ def _run(exporter: Exporter, event: ExportEvent, context: LambdaContext) -> Repo
             )
 
 
-def _exporter(memory_mb: int) -> Exporter:
+@cache
+def exporter(memory_mb: int) -> Exporter:
+    """What makes deliveries in this environment; the clients and their connections serve one event after another."""
     settings = Settings.from_environment(os.environ)
     session = boto3.Session()
     s3 = session.client("s3", config=CLIENT_CONFIG)
@@ -168,3 +171,8 @@ def _facts(delivery: Delivery) -> dict[str, Any]:
         "sha256": delivery.sha256,
         "published_at": to_text(delivery.published_at),
     }
+
+
+# What was imported stays: never look through it for garbage, and from here on collect as usual.
+gc.freeze()
+gc.enable()
