@@ -1,4 +1,7 @@
-"""The function's zip: the package and what its lock names, for a named platform; the same input, the same bytes."""
+"""The function's zip: the package and what its lock names, for a named platform.
+
+The same input and the same Python give the same bytes.
+"""
 
 import fcntl
 import hashlib
@@ -27,8 +30,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 # What an installer writes about itself, and scripts with the path of an interpreter.
 _LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 _LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
+# Of the 400 services that botocore describes, a third of the zip: those that the function calls, and the one that
+# botocore itself may ask for credentials.
+_SERVICES = {"dynamodb", "s3", "sts"}
 # Part of the cache's key: a change of how the zip is made must make it anew.
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Target:
     name: str
     python: str
     platforms: tuple[str, ...] = ()
+
+    @property
+    def bytecode(self) -> bool:
+        """Whether the interpreter at hand can make the target's bytecode, which halves a cold start (benchmarks/).
+
+        Lambda's folder for code is read-only: what is not compiled in the zip, each new process compiles.
+        """
+        return self.python == _running_python()
 
 
 @dataclass(frozen=True)
@@ -57,8 +71,8 @@ def aws_lambda() -> Target:
 
 def running_interpreter() -> Target:
     """The interpreter and machine that this runs on."""
-    major, minor = sys.version_info[:2]
-    return Target(name=f"{platform.machine()}-cp{major}{minor}", python=f"{major}.{minor}")
+    python = _running_python()
+    return Target(name=f"{platform.machine()}-cp{python.replace('.', '')}", python=python)
 
 
 TARGETS: dict[str, Callable[[], Target]] = {"lambda": aws_lambda, "local": running_interpreter}
@@ -78,7 +92,7 @@ def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
         if not reused:
             if not dependencies.exists():
                 _pack_dependencies(target, dependencies)
-            _add_package(dependencies, sources, path)
+            _add_package(target, dependencies, sources, path)
             _drop_older(dependencies, path)
     with zipfile.ZipFile(path) as built:
         unzipped = sum(entry.file_size for entry in built.infolist())
@@ -94,17 +108,25 @@ def _pack_dependencies(target: Target, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="package-", dir=path.parent) as scratch:
         tree, packed = Path(scratch) / "tree", Path(scratch) / path.name
         _install(target, tree)
+        for service in (tree / "botocore" / "data").glob("*/"):
+            if service.name not in _SERVICES:
+                shutil.rmtree(service)
         with zipfile.ZipFile(packed, "w") as archive:
-            _add(archive, _packed_files(tree), tree)
+            _add(archive, target, tree)
         packed.replace(path)
 
 
-def _add_package(dependencies: Path, sources: list[Path], path: Path) -> None:
-    packed = path.with_suffix(".tmp")
-    shutil.copyfile(dependencies, packed)
-    with zipfile.ZipFile(packed, "a") as archive:
-        _add(archive, sources, PACKAGE_FOLDER.parent)
-    packed.replace(path)
+def _add_package(target: Target, dependencies: Path, sources: list[Path], path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="package-", dir=path.parent) as scratch:
+        tree, packed = Path(scratch) / "tree", Path(scratch) / path.name
+        for source in sources:
+            copy = tree / source.relative_to(PACKAGE_FOLDER.parent)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        shutil.copyfile(dependencies, packed)
+        with zipfile.ZipFile(packed, "a") as archive:
+            _add(archive, target, tree)
+        packed.replace(path)
 
 
 def _drop_older(*current: Path) -> None:
@@ -125,12 +147,30 @@ def _install(target: Target, tree: Path) -> None:
         raise RuntimeError(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
 
 
-def _add(archive: zipfile.ZipFile, files: list[Path], root: Path) -> None:
+def _add(archive: zipfile.ZipFile, target: Target, tree: Path) -> None:
+    """Add a tree's files in order, with their bytecode where it can be made."""
+    files = _packed_files(tree)
+    if target.bytecode:
+        _compile(tree)
+        files = sorted([*files, *tree.rglob("__pycache__/*.pyc")])
     for path in files:
-        entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), _DATE)
+        entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _DATE)
         entry.create_system = 3  # Unix, whatever machine this is
         entry.external_attr = 0o100644 << 16
         archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=6)
+
+
+def _compile(tree: Path) -> None:
+    """Compile a tree's modules, in one process of their own: what else a process holds changes the bytes.
+
+    Unchecked: the files' times change when they are unpacked. Stripped of the tree's path, which is this machine's.
+    """
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "-s", str(tree), str(tree)]
+    done = subprocess.run(
+        [*command, "--invalidation-mode", "unchecked-hash"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"compiling the function's modules failed:\n{(done.stdout + done.stderr).strip()}")
 
 
 def _packed_files(tree: Path) -> list[Path]:
@@ -145,10 +185,14 @@ def _packed_files(tree: Path) -> list[Path]:
 
 def _digest(target: Target, files: list[Path]) -> str:
     """Changes when one of the files, the target or the way of packing does."""
-    digest = hashlib.sha256(f"{_FORMAT} {target}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {target} {target.bytecode}".encode())
     for path in files:
         digest.update(path.relative_to(PROJECT_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _running_python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 import zipfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from infra import artifact
-from infra.artifact import BUILD_FOLDER, MAX_UNZIPPED_BYTES, Artifact, aws_lambda, build, running_interpreter
+from infra.artifact import BUILD_FOLDER, MAX_UNZIPPED_BYTES, Artifact, Target, aws_lambda, build, running_interpreter
 from infra.settings import PROJECT_FOLDER
 
 
@@ -55,6 +56,35 @@ def test_the_zip_for_lambda_fits_its_limits(for_lambda: Artifact) -> None:
     assert for_lambda.path.stat().st_size < 50 * 1024 * 1024, "direct upload"
 
 
+def test_the_zip_describes_only_the_aws_services_that_the_function_calls(for_lambda: Artifact) -> None:
+    with zipfile.ZipFile(for_lambda.path) as archive:
+        described = [name.split("/") for name in archive.namelist() if name.startswith("botocore/data/")]
+    assert {parts[2] for parts in described if len(parts) > 3} == {"dynamodb", "s3", "sts"}
+
+
+def test_the_zip_for_another_python_holds_no_bytecode_of_this_one() -> None:
+    other = Target(name="other", python="3.99")
+    assert (running_interpreter().bytecode, other.bytecode) == (True, False)
+
+
+def test_every_module_in_the_zip_is_compiled_and_names_no_path_of_this_machine() -> None:
+    with zipfile.ZipFile(build(running_interpreter()).path) as archive:
+        names = set(archive.namelist())
+        modules = {cache_from_source(name) for name in names if name.endswith(".py")}
+        assert modules == {name for name in names if name.endswith(".pyc")}
+        told = [name for name in modules if str(PROJECT_FOLDER).encode() in archive.read(name)]
+    assert told == []
+
+
+def test_what_is_compiled_in_the_zip_is_not_compiled_again(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(running_interpreter()).path) as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "referral_delivery" / "errors.py").write_text("this is no Python")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from referral_delivery import errors; print(errors)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True)
+    assert str(tmp_path) in done.stdout, done.stderr
+
+
 def test_the_function_imports_from_the_zip_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(running_interpreter()).path) as archive:
         archive.extractall(tmp_path)
@@ -82,7 +112,7 @@ def test_the_zip_names_no_path_of_the_machine_that_made_it(for_lambda: Artifact)
     with zipfile.ZipFile(for_lambda.path) as archive:
         names = archive.namelist()
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert not [name for name in names if name.endswith((".pyc", "RECORD", "INSTALLER", "direct_url.json"))]
+    assert not [name for name in names if name.endswith(("RECORD", "INSTALLER", "direct_url.json"))]
     assert not [name for name in names if name.startswith("bin/")]
 
 
