@@ -1,5 +1,6 @@
 """What lets one client in: a role that reads its folder, a user, and its keys."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -38,13 +39,14 @@ class ClientAccess(pulumi.ComponentResource):
         super().__init__("referrals:access:ClientAccess", name, None, opts)
         client, child = args.client.client, pulumi.ResourceOptions(parent=self)
         folder = f"{DOWNLOADS}/{client}"
+        # Written in one step each: `Output.json_dumps` makes an output of every value, which adds up over clients.
         trust = pulumi.Output.from_input(args.server_id).apply(
-            lambda server_id: policies.transfer_user_trust(args.account_id, args.region, server_id)
+            lambda server_id: json.dumps(policies.transfer_user_trust(args.account_id, args.region, server_id))
         )
         role = aws.iam.Role(
             f"{name}-role",
             name=f"{args.prefix}-{client}-sftp",
-            assume_role_policy=pulumi.Output.json_dumps(trust),
+            assume_role_policy=trust,
             tags=args.tags,
             opts=child,
         )
@@ -52,8 +54,8 @@ class ClientAccess(pulumi.ComponentResource):
             f"{name}-read-own-folder",
             name="read-own-folder",
             role=role.name,
-            policy=pulumi.Output.json_dumps(
-                args.bucket_arn.apply(lambda arn: policies.read_own_folder(arn, folder, args.kms_key_arn))
+            policy=args.bucket_arn.apply(
+                lambda arn: json.dumps(policies.read_own_folder(arn, folder, args.kms_key_arn))
             ),
             opts=child,
         )
