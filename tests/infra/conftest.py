@@ -1,4 +1,4 @@
-"""Records the resource graph that the program makes, without making anything."""
+"""The resource graph of the program, evaluated with a few kinds of client folder."""
 
 import json
 from collections.abc import Callable
@@ -6,71 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
-from pulumi.runtime import MockCallArgs, MockResourceArgs
-from pulumi.runtime.mocks import MockMonitor
 
 from referralctl.local.program import evaluate
+from tests.recorder import ACCOUNT_ID, REGION, Recorded, RecordingMonitor
 from tests.support import ed25519_key, write_client
 
-ACCOUNT_ID, REGION = "123456789012", "eu-west-1"
 KMS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/11111111-2222-3333-4444-555555555555"
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """One registered resource."""
-
-    urn: str
-    type: str
-    name: str
-    inputs: dict[str, Any]
-    parent: str
-    protect: bool
-    custom: bool
-
-    def policy(self, field: str) -> Any:
-        """An input that is a JSON document."""
-        return json.loads(self.inputs[field])
-
-
-class _Recorder(pulumi.runtime.Mocks):
-    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
-        assert args.token == "aws:index/getCallerIdentity:getCallerIdentity"
-        return {"accountId": ACCOUNT_ID}
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        arn = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:{REGION}:{ACCOUNT_ID}:{args.name}"
-        if args.typ == "aws:s3/bucket:Bucket":
-            arn = f"arn:aws:s3:::{args.name}-id"
-        made = {"arn": arn, "name": args.name, "url": f"https://{args.name}", "endpoint": "sftp.example"}
-        return f"{args.name}-id", made | {"hostKeyFingerprint": "SHA256:x"} | args.inputs
-
-
-class _Monitor(MockMonitor):
-    """Also keeps the options, which `Mocks` are not told."""
-
-    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
-        super().__init__(mocks)
-        self.graph: list[Recorded] = []
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
-        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
-        if request.type != "pulumi:pulumi:Stack":
-            inputs = pulumi.runtime.rpc.deserialize_properties(request.object)
-            self.graph.append(
-                Recorded(
-                    answer.urn,
-                    request.type,
-                    request.name,
-                    inputs,
-                    request.parent,
-                    request.protect,
-                    request.custom,
-                )
-            )
-        return answer
 
 
 @dataclass(frozen=True)
@@ -106,7 +48,7 @@ def program() -> Program:
     """Evaluates the program: `program(clients_folder, retention_days="7")`."""
 
     def run(clients: Path, *, stack: str = "test", **config: str) -> Graph:
-        monitor = _Monitor(_Recorder())
+        monitor = RecordingMonitor()
         settings = {"clients": str(clients), "function_target": "local"} | config
         outputs = evaluate(monitor.mocks, stack=stack, region=REGION, config=settings, monitor=monitor)
         return Graph(monitor.graph, outputs)

@@ -8,7 +8,8 @@ import yaml
 from infra.settings import PROJECT_FOLDER, StackSettings
 from referral_delivery.event import ExportEvent
 from referral_delivery.settings import Settings
-from tests.infra.conftest import ACCOUNT_ID, REGION, Graph, Program
+from tests.infra.conftest import Graph, Program
+from tests.recorder import ACCOUNT_ID, REGION
 from tests.support import ed25519_key, write_client
 
 

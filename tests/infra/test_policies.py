@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tests.infra.conftest import ACCOUNT_ID, KMS_KEY, REGION, Graph, Program, Recorded
+from tests.infra.conftest import KMS_KEY, Graph, Program
+from tests.recorder import ACCOUNT_ID, REGION, Recorded
 
 
 def for_bucket(graph: Graph, type_: str) -> dict[str, Recorded]:
