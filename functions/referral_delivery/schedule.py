@@ -131,6 +131,11 @@ def next_runs(schedule: Schedule, after: datetime, count: int) -> list[Run]:
     return list(islice(_runs(schedule, after), count))
 
 
+def deliveries_a_day(schedule: Schedule) -> float:
+    """How often the schedule is due on an average day of the week, clock changes aside."""
+    return len(_times_of_day(schedule)) * len(schedule.days) / len(_WEEK)
+
+
 def skipped_time_notes(schedule: Schedule, first: date, days: int = 366) -> list[str]:
     """A sentence for each `at` time that does not exist on some of the next `days` local days."""
     zone = ZoneInfo(schedule.timezone)

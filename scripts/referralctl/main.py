@@ -4,6 +4,7 @@ import typer
 
 from referralctl import clients, lake
 from referralctl.again import backfill, resend
+from referralctl.cost import cost
 from referralctl.deliver import deliver
 from referralctl.history import audit, deliveries, status
 from referralctl.local import cli as local
@@ -21,3 +22,4 @@ app.add_typer(local.app, name="local")
 for command in (deliver, deliveries, status, resend, backfill, audit):
     app.command()(command)
 app.command()(package)
+app.command()(cost)

@@ -8,7 +8,7 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referral_delivery.schedule import Day, Schedule, expressions, next_runs, skipped_time_notes
+from referral_delivery.schedule import Day, Schedule, deliveries_a_day, expressions, next_runs, skipped_time_notes
 from tests.support import utc
 
 
@@ -127,6 +127,14 @@ def test_lord_howe_shifts_by_half_an_hour() -> None:
 def test_an_hourly_run_does_not_repeat_in_the_repeated_hour() -> None:
     runs = next_runs(schedule(timezone="America/New_York", every="1h"), utc("2026-11-01 04:30"), 3)
     assert [f"{run.utc:%H:%M}" for run in runs] == ["05:00", "07:00", "08:00"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "a_day"),
+    [({"at": ["06:00", "18:30"]}, 2), ({"every": "15m"}, 96), ({"every": "6h", "days": ["mon", "tue"]}, 8 / 7)],
+)
+def test_deliveries_a_day_are_those_of_an_average_day(fields: dict[str, Any], a_day: float) -> None:
+    assert deliveries_a_day(schedule(**fields)) == pytest.approx(a_day)
 
 
 def test_a_time_that_does_not_exist_on_some_day_is_noted() -> None:
