@@ -10,14 +10,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cold_start, export, fan_out, provisioning, small
+from benchmarks import cold_start, export, fan_out, provisioning, readme, small
 from benchmarks.process import PEERS_PYTHON
 from benchmarks.report import Result
 from infra.settings import PROJECT_FOLDER
 from referralctl.output import print_json, talk
 
-# The full run's results are committed: README's figures and `referralctl cost` are of them.
-RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
 QUICK_RESULTS = PROJECT_FOLDER / ".local" / "bench"
 # A quick run repeats an export only if that costs next to nothing.
 _QUICK_ONCE_OVER_SECONDS = 2
@@ -36,11 +34,14 @@ class Part(StrEnum):
 def main(
     parts: Annotated[list[Part] | None, typer.Argument(help="Default: all")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller runs: some four minutes")] = False,
-    once_over_seconds: Annotated[float, typer.Option(help="Do not repeat an export that takes longer")] = 300,
+    once_over_seconds: Annotated[
+        float, typer.Option(help="Do not repeat an export that takes longer, nor try it with more rows")
+    ] = 90,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON")] = False,
 ) -> None:
     """Measure, print tables, and write JSON and charts (full runs: benchmarks/results, quick ones: .local/bench)."""
-    folder = QUICK_RESULTS if quick else RESULTS
+    # The full run's results are committed: README's figures and `referralctl cost` are of them.
+    folder = QUICK_RESULTS if quick else readme.RESULTS
     once_over = _QUICK_ONCE_OVER_SECONDS if quick else once_over_seconds
     runs: dict[Part, Callable[[], Result]] = {
         Part.EXPORT: partial(
@@ -61,6 +62,8 @@ def main(
     if as_json:
         print_json([asdict(result) for result in results])
     _draw(folder)
+    if not quick and all((folder / f"{part}.json").exists() for part in Part):
+        readme.update()
 
 
 def _draw(folder: Path) -> None:

@@ -10,10 +10,10 @@ from benchmarks.system import FIRST_HOUR, BenchSystem, running
 from referral_delivery.export import DOWNLOADS
 from referral_delivery.records import Delivery
 
-CLIENTS, QUICK_CLIENTS = 200, 25
+CLIENTS, QUICK_CLIENTS = 200, 10
 ROWS = 1_000
 # To make the clients' resources and referrals; what is not ready by then would be due a day later.
-_SECONDS_TO_PREPARE, _SECONDS_A_CLIENT = 45, 0.4
+_SECONDS_TO_PREPARE, _SECONDS_A_CLIENT = 20, 0.4
 _DEADLINE_SECONDS = 600
 
 

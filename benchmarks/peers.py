@@ -37,7 +37,10 @@ def polars(job: Job) -> Callable[[], object]:
         "aws_secret_access_key": job.secret_key,
         "aws_region": job.region,
         "aws_allow_http": "true",
-        "timeout": "600s",  # the default of 30 is too short for how it uploads to an emulator
+        # Its uploads to an emulator are slow: by its defaults it gives up after 30 seconds.
+        "timeout": "900s",
+        "max_retries": 20,
+        "retry_timeout_ms": 900_000,
     }
     target = f"{job.target}/file.csv{'.gz' if job.gzip else ''}"
 

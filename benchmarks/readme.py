@@ -1,0 +1,106 @@
+"""The figures in README, made from the committed results; a test holds README to them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.settings import PROJECT_FOLDER
+
+README = PROJECT_FOLDER / "README.md"
+RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
+BEGIN, END = "<!-- figures: made by benchmarks/readme.py -->", "<!-- end of figures -->"
+_ROWS = 10_000_000
+
+
+def update() -> None:
+    """Write the figures of the committed results into README."""
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{figures(RESULTS)}\n{END}{after}", encoding="utf-8")
+
+
+def figures(folder: Path) -> str:
+    """Two tables and the machine, as Markdown."""
+    results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    tables = {part: [table["rows"] for table in result["tables"]] for part, result in results.items()}
+    export = tables["export"][0]
+    lines = [
+        f"| {_ROWS:,} rows, Parquet in S3 → | CSV in S3 | x function | CSV.gz in S3 | x function | peak memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        *(_contender(export, name) for name in dict.fromkeys(row["contender"] for row in export)),
+        "",
+        "| | |",
+        "| --- | --- |",
+        *(f"| {what} | {figure} |" for what, figure in _others(export, tables)),
+        "",
+        _machine(results),
+    ]
+    return "\n".join(lines)
+
+
+def _contender(export: list[dict[str, Any]], name: str) -> str:
+    """A contender's line; of a floor there is only the query."""
+    own = {row["file"]: row for row in export if row["contender"] == name and row["rows"] == _ROWS}
+    cells = []
+    for file in ("csv", "csv.gz"):
+        row = own.get(file) or (own.get("(none)") if file == "csv" else None)
+        cells += [f"{row['seconds']:.1f} s", f"{row['x function']:.2f}"] if row else ["", ""]
+    peak = max((row["peak MB"] for row in own.values()), default=0)
+    return f"| {name} | {' | '.join(cells)} | {f'{peak:,} MB' if peak else 'failed'} |"
+
+
+def _others(export: list[dict[str, Any]], tables: dict[str, list[Any]]) -> list[tuple[str, str]]:
+    most = max(row["rows"] for row in export if row["contender"] == "function")
+    largest = [row for row in export if row["contender"] == "function" and row["rows"] == most]
+    [small], _, history = tables["small"]
+    compiled, *_ = cold = tables["cold-start"][0]
+    sources = next(row for row in cold if row["handler"] == "function" and row["bytecode in the zip"] == "no")
+    evaluated, [checked] = tables["provisioning"]
+    fewer, more = evaluated[-2:]
+    [fan] = tables["fan-out"][0]
+    return [
+        (
+            f"the function, {most:,} rows",
+            " · ".join(f"{row['file']} {row['seconds']:.1f} s, peak {row['peak MB']:,} MB" for row in largest),
+        ),
+        (
+            f"a warm delivery of {small['rows each']:,} rows",
+            f"{small['seconds, median']:.2f} s, {small['AWS calls each']} AWS calls",
+        ),
+        (
+            f"the same for a client {history[-1]['client']}",
+            f"{history[-1]['AWS calls']} AWS calls, {history[-1]['days listed']} days listed",
+        ),
+        (
+            "cold start, bytecode in the zip (x a handler that imports boto3 and duckdb)",
+            f"{compiled['seconds, median']:.2f} s, {compiled['x boto3 and duckdb']:.2f} x",
+        ),
+        (
+            "cold start, packed by another Python",
+            f"{sources['seconds, median']:.2f} s, {sources['x boto3 and duckdb']:.2f} x",
+        ),
+        (
+            f"evaluating the program for {more['clients']:,} clients",
+            f"{more['seconds']:.0f} s, {more['seconds'] / fewer['seconds']:.1f} x {fewer['clients']:,} clients; "
+            f"{more['of them a client']:g} resources a client with two times of day",
+        ),
+        (f"`referralctl clients check`, {checked['files']:,} files", f"{checked['seconds']:.1f} s"),
+        (
+            f"{fan['clients']} clients due in the same minute",
+            f"{fan['delivered']} delivered, {fan['lost']} lost, {fan['doubled']} doubled; "
+            f"the last after {fan['s to the last']:.0f} s",
+        ),
+    ]
+
+
+def _machine(results: dict[str, Any]) -> str:
+    found = results["export"]["machine"]
+    return (
+        f"Measured {found['date']} on {found['cores']} cores ({found['processor']}), {found['memory_gib']} GiB, "
+        f"Python {found['python']}, DuckDB {found['duckdb']}; the emulator, which serves S3, on the same cores."
+    )
+
+
+if __name__ == "__main__":
+    update()
