@@ -1,5 +1,6 @@
 """The stack: from a folder of client files to users, schedules and the function that serves them."""
 
+import gc
 from datetime import UTC, datetime
 
 import pulumi
@@ -9,6 +10,10 @@ from infra import artifact
 from infra.settings import StackSettings, name_prefix
 from infra.stack import deploy
 from referral_delivery.client_files import load_folder
+
+# What a program makes, it keeps: looking through it for garbage, again and again, took half of the time that 3,000
+# clients need, and more than its share as they grow (benchmarks/).
+gc.disable()
 
 settings = StackSettings.load()
 outputs = deploy(

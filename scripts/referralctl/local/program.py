@@ -1,6 +1,7 @@
 """Evaluates the unmodified Pulumi program, without the engine: each resource is handed to a `Mocks`."""
 
 import contextlib
+import gc
 import os
 import runpy
 from collections.abc import Iterator
@@ -50,7 +51,10 @@ def evaluate(
         assert isinstance(root, Stack)  # noqa: S101 - set_mocks has made it
         return pulumi.Output.all(**root.outputs).apply(outputs.update)
 
-    pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    try:
+        pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    finally:
+        gc.enable()  # the program ends its process as a rule, and leaves the collector off
     return outputs
 
 
