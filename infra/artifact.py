@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from infra.settings import PROJECT_FOLDER
@@ -34,7 +35,7 @@ _LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
 # botocore itself may ask for credentials.
 _SERVICES = {"dynamodb", "s3", "sts"}
 # Part of the cache's key: a change of how the zip is made must make it anew.
-_FORMAT = "3"
+_FORMAT = "4"
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ def _add(archive: zipfile.ZipFile, target: Target, tree: Path) -> None:
     files = _packed_files(tree)
     if target.bytecode:
         _compile(tree)
-        files = sorted([*files, *tree.rglob("__pycache__/*.pyc")])
-    for path in files:
+        files += [Path(cache_from_source(str(path))) for path in files if path.suffix == ".py"]
+    for path in sorted(files):
         entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _DATE)
         entry.create_system = 3  # Unix, whatever machine this is
         entry.external_attr = 0o100644 << 16
