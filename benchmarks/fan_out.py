@@ -47,7 +47,7 @@ def run(*, quick: bool) -> Result:
 
 
 def _wait(system: BenchSystem, names: list[str], due: datetime) -> dict[str, list[Delivery]]:
-    """The deliveries of each client, once every client has one; what was asked for twice has had time to show."""
+    """The deliveries of each client, once every client has one, read anew at the end."""
     done: dict[str, list[Delivery]] = {}
     deadline = time.monotonic() + (due - datetime.now(UTC)).total_seconds() + _DEADLINE_SECONDS
     while len(done) < len(names):

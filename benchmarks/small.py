@@ -24,7 +24,6 @@ CLIENTS, QUICK_CLIENTS = 100, 20
 ROWS = 1_000
 HISTORY_YEARS, QUICK_HISTORY_YEARS = 3, 1
 WARM_UP, OLD = "warm-up", "client-of-years"
-_AT_ONCE = 8
 
 
 def run(*, quick: bool) -> Result:
