@@ -7,14 +7,25 @@
     │   ├── MissingAttribute
     │   ├── WrongType
     │   ├── UnreadableObject
+    │   ├── InexactValue
     │   ├── MissingLake
     │   └── TooManyObjects
-    ├── ForeignObject            the file's name is taken by an object that no delivery of ours wrote
-    └── Overtaken                another run holds the client's lease by now
+    ├── ForeignObject            a backfill's name is taken by an object that no delivery of ours wrote
+    ├── Overtaken                another run holds the client's lease by now
+    ├── CursorMovedBack          a cursor stands before a delivery that is in the ledger
+    ├── EventsNotTaken           the bus refused events, again and again
+    ├── ClientsNotWatched        a round of the watch could not look after every client
+    └── NoticeFailed             a notice has not reached whom it is for: it is tried again later
+        ├── AddressRefused       its host resolves to what is not public
+        └── SecretUnusable       its secret in SSM signs nothing
 
 What fails in the world (throttling, networks, credentials) is not wrapped: it propagates as botocore or
 DuckDB raised it, and Lambda's retries meet it.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 
 class DeliveryError(Exception):
@@ -25,8 +36,33 @@ class ContractError(DeliveryError):
     """The agreement with a client cannot be carried out as it is written."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong in a client file, or in the folder of client files."""
+
+    file: Path
+    line: int | None = None
+    field: str = ""  # with its label: `keys.0.expires (crm-2026)`; empty for the file as a whole
+    found: str
+    expected: str
+    do: str
+
+    @property
+    def place(self) -> str:
+        """`file:line`, as editors open it."""
+        return str(self.file) if self.line is None else f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        field = f"{self.field}: " if self.field else ""
+        return f"{self.place}: {field}found {self.found}; expected {self.expected}; {self.do}"
+
+
 class ClientFileError(ContractError):
-    """A client file, or the folder of client files, was refused; the message lists every finding."""
+    """Client files, or their folder, were refused; the message has a line for each of `findings`."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = tuple(findings)
 
 
 class DataError(DeliveryError):
@@ -42,7 +78,11 @@ class WrongType(DataError):
 
 
 class UnreadableObject(DataError):
-    """A lake object is not readable as Parquet, or holds rows of another hour than its key says."""
+    """A lake object is not readable as Parquet, is ambiguous, or holds rows of another hour than its key says."""
+
+
+class InexactValue(DataError):
+    """A lake object holds a value that no text of its column's type says exactly."""
 
 
 class MissingLake(DataError):
@@ -50,12 +90,42 @@ class MissingLake(DataError):
 
 
 class TooManyObjects(DataError):
-    """One hour, or a backfill, holds more objects than a record can name."""
+    """A backfill's window holds more objects than a record can name."""
 
 
 class ForeignObject(DeliveryError):
-    """An object of the delivery's name exists that this delivery did not write."""
+    """An object that is not ours has the name of a backfill."""
 
 
 class Overtaken(DeliveryError):
     """The run's lease ended and another run went on in its place; nothing of this run was kept."""
+
+
+class CursorMovedBack(DeliveryError):
+    """The ledger holds a delivery beyond the cursor, which no run can have left behind."""
+
+
+class EventsNotTaken(DeliveryError):
+    """The bus has refused events, each time that they were put; `answers` are its error codes by the events' ids."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        super().__init__(
+            "events that the bus has not taken: " + ", ".join(f"{id_} ({answers[id_]})" for id_ in answers)
+        )
+        self.answers = dict(answers)
+
+
+class ClientsNotWatched(DeliveryError):
+    """Something failed for some clients in a round of the watch; the others were looked after."""
+
+
+class NoticeFailed(DeliveryError):
+    """A notice has not reached whom it is for."""
+
+
+class AddressRefused(NoticeFailed):
+    """A webhook's host resolves to an address inside a network."""
+
+
+class SecretUnusable(NoticeFailed):
+    """What an SSM parameter holds is no signing secret; the message shows none of it."""

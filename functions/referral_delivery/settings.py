@@ -1,22 +1,22 @@
-"""The function's environment as one model; infra/exporter.py sets exactly these."""
+"""Each function's environment as a model; its component in infra/ sets exactly these.
+
+`stack` is what leads the names of its resources, and tells its metrics from another stack's.
+"""
 
 from collections.abc import Mapping
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Settings(BaseModel):
-    """Names of what the function works on."""
-
+class _Environment(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    lake_bucket: str
-    delivery_bucket: str
-    ledger_table: str
+    stack: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read LAKE_BUCKET and so on; a missing one is a ValidationError that names it."""
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read LEDGER_TABLE and so on; a missing one is a ValidationError that names it."""
         return cls.model_validate(
             {name: environment[name.upper()] for name in cls.model_fields if name.upper() in environment}
         )
@@ -24,3 +24,31 @@ class Settings(BaseModel):
     def to_environment(self) -> dict[str, str]:
         """The variables that `from_environment` reads."""
         return {name.upper(): value for name, value in self.model_dump().items()}
+
+
+class Settings(_Environment):
+    """Names of what the export works on."""
+
+    lake_bucket: str
+    lake_prefix: str
+    delivery_bucket: str
+    ledger_table: str
+
+
+class WatchSettings(_Environment):
+    """Names of what the watch reads, starts and tidies; `retention_days` is how long a file lies there."""
+
+    delivery_bucket: str
+    ledger_table: str
+    ledger_table_arn: str
+    export_function: str
+    sftp_server_id: str
+    retention_days: str
+
+
+class ReceiverSettings(_Environment):
+    """What receipts are read from and written to; `retention_days` is how long a file lies there."""
+
+    delivery_bucket: str
+    ledger_table: str
+    retention_days: str

@@ -1,7 +1,7 @@
 """Windows of arrival time, and the hours of the lake that they touch. All times are UTC."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 HOUR = timedelta(hours=1)
 
@@ -13,10 +13,19 @@ class Window:
     start: datetime
     end: datetime
 
+    def touches(self, hour: datetime) -> bool:
+        """Whether some moment of the hour that starts at `hour` lies in the window."""
+        return hour < self.end and hour + HOUR > self.start
+
 
 def floor_to_hour(moment: datetime) -> datetime:
     """The start of the hour that holds a moment."""
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a UTC day."""
+    return datetime.combine(day, time(), UTC)
 
 
 def days_between(first: datetime, end: datetime) -> list[datetime]:

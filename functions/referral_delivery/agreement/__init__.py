@@ -1,0 +1,1 @@
+"""What was agreed with a client: its file, contract, attributes, times, keys and file names."""

@@ -1,0 +1,1 @@
+"""One client file: its text, its findings, and their words."""

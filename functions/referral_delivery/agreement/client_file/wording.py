@@ -1,0 +1,261 @@
+"""What the model refuses → findings in words: one place that maps a field and an error's type to sentences.
+
+Pydantic's own sentences ("Input should be a valid tuple") never reach a reader: a rule of ours says its words by
+`Refused`, and everything else is said by the field's line in `FIELDS`.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from referral_delivery.agreement.attributes import CATALOGUE, CampaignType
+from referral_delivery.agreement.client import MAX_KEYS_PER_USER
+from referral_delivery.agreement.client_file.causes import TEMPLATE
+from referral_delivery.agreement.client_file.fields import Fields, Location
+from referral_delivery.agreement.client_file.shown import CURLY_QUOTES, NOT_SHOWN, described, masked, quoted
+from referral_delivery.agreement.contract import Compression, Transform, WhenEmpty
+from referral_delivery.agreement.key_formats import PRIVATE_KEY
+from referral_delivery.agreement.notices import MAX_ADDRESSES, MailRhythm, Occurrence
+from referral_delivery.agreement.refusal import Refused, nearest
+from referral_delivery.errors import Finding
+
+
+class Words(NamedTuple):
+    """What a field expects, and a line that would be right."""
+
+    expected: str
+    example: str
+    choices: tuple[str, ...] = ()
+    do: str = ""
+
+
+def _choice(choices: Iterable[str], example: str) -> Words:
+    names = tuple(str(choice) for choice in choices)
+    return Words(f"one of {', '.join(names)}" if len(names) > 1 else names[0], example, names)
+
+
+# With less, any short word is like md5.
+_ALIKE = 0.7
+_DAY = "a day that exists, as year-month-day"
+_INDENT = "write its fields below it, each indented by two blanks"
+_ENTRY = "write `- label: …` and below it, indented by two blanks more, `public_key: …`"
+_COLUMN = "an attribute's name, or the fields name, from, transform"
+_DURATION = "a number of minutes, hours or days, such as 90m, 36h or 2d"
+_OCCURRENCES = f"one or more of {', '.join(Occurrence)}"
+FIELDS: dict[str, Words] = {
+    "client": Words("3 to 32 small letters, digits and hyphens, a letter first", "client: acme"),
+    "contact": Words("one email address", "contact: crm@acme.example"),
+    "campaign_type": _choice(CampaignType, "campaign_type: email_subscription"),
+    "deliver_from": Words(_DAY, "deliver_from: 2026-11-01"),
+    "keys": Words(f"a list of at most {MAX_KEYS_PER_USER} keys, each with a hyphen before it", "keys:", do=_ENTRY),
+    "keys.*": Words("a label and a public key", "- label: crm-2026", do=_ENTRY),
+    "keys.*.label": Words("1 to 64 characters that say whose key this is", "label: crm-2026"),
+    "keys.*.public_key": Words("the one line of the client's .pub file", "public_key: ssh-ed25519 AAAA… crm@acme"),
+    "keys.*.expires": Words(_DAY, "expires: 2027-11-01"),
+    "schedule": Words("fields of its own: timezone, at or every, days", "schedule:", do=_INDENT),
+    "schedule.timezone": Words("a timezone by the name of a place", "timezone: Australia/Sydney"),
+    "schedule.at": Words("one or more times of day", 'at: ["06:00", "18:30"]'),
+    "schedule.at.*": Words("a time of day, 00:00 to 23:59", '"06:00"'),
+    "schedule.every": Words("minutes or hours", "every: 15m"),
+    "schedule.days": Words("one or more days of the week", "days: mon-fri"),
+    "schedule.days.*": Words("a day of the week: mon, tue, wed, thu, fri, sat or sun", "days: mon-fri"),
+    "attributes": Words("at least one attribute, each with a hyphen before it", "- email"),
+    "attributes.*": Words(_COLUMN, "- email"),
+    "attributes.*.name": Words("the column's header", "name: email_sha256"),
+    "attributes.*.from": Words("an attribute's name", "from: email"),
+    "attributes.*.transform": _choice(Transform, "transform: sha256"),
+    "file": Words("fields of its own, such as compression", "file:", do=f"{_INDENT}, or remove it"),
+    "file.format": Words("csv", "format: csv", ("csv",)),
+    "file.compression": _choice(Compression, "compression: gzip"),
+    "file.when_empty": _choice(WhenEmpty, "when_empty: skip"),
+    "file.manifest": Words("true or false", "manifest: true", ("true", "false")),
+    "file.name": Words("a template of the file's name", "name: referrals_{sequence:06d}"),
+    "expect_within": Words(_DURATION, "expect_within: 36h"),
+    "collect_within": Words(_DURATION, "collect_within: 2d"),
+    "notices": Words("fields of its own: webhook, email", "notices:", do=f"{_INDENT}, or remove it"),
+    "notices.webhook": Words("fields of its own: url, secret_parameter, on", "webhook:", do=_INDENT),
+    "notices.webhook.url": Words("an https:// address", "url: https://hooks.acme.example/referrals"),
+    "notices.webhook.secret_parameter": Words(
+        "the name of an SSM parameter, which starts with `/`", "secret_parameter: /referrals/acme/webhook"
+    ),
+    "notices.webhook.on": Words(_OCCURRENCES, "on: [file_available, file_late]"),
+    "notices.webhook.on.*": _choice(Occurrence, "on: [file_available, file_late]"),
+    "notices.email": Words("fields of its own: to, on, files", "email:", do=_INDENT),
+    "notices.email.to": Words(f"1 to {MAX_ADDRESSES} email addresses", "to: crm@acme.example"),
+    "notices.email.to.*": Words("one email address", "to: crm@acme.example"),
+    "notices.email.on": Words(_OCCURRENCES, "on: [file_available, file_late]"),
+    "notices.email.on.*": _choice(Occurrence, "on: [file_available, file_late]"),
+    "notices.email.files": _choice(MailRhythm, "files: daily"),
+}
+
+# What people write for a field that has another name.
+_MEANT = {
+    "name": "client", "email": "contact", "mail": "contact", "campaign": "campaign_type", "type": "campaign_type",
+    "start": "deliver_from", "start_date": "deliver_from", "key": "public_key", "ssh_key": "public_key",
+    "expiry": "expires", "valid_until": "expires", "tz": "timezone", "time_zone": "timezone", "time": "at",
+    "times": "at", "interval": "every", "weekdays": "days", "columns": "attributes", "fields": "attributes",
+    "header": "name", "source": "from", "hash": "transform",
+}  # fmt: skip
+
+
+def findings(error: ValidationError, path: Path, read: Fields, *, secret: bool) -> list[Finding]:
+    """A finding for each slip that the model's errors show; `secret` files are not quoted."""
+    details = error.errors(include_url=False)
+    meant = {place for detail in details for place in _meant_for(detail, read.values)}
+    inside = {detail["loc"][:-1] for detail in details}
+    told: dict[Location, Finding] = {}
+    for detail in details:
+        location = _written(detail["loc"], read.values)
+        follows = detail["loc"] in meant or (
+            detail["type"] == "too_short" and any(place[: len(location)] == location for place in inside)
+        )
+        if not follows:
+            told[location] = _finding(detail, location, path, read, secret)
+    return list(told.values())
+
+
+def _written(location: Location, values: Any) -> Location:
+    """The place as far as the file has it: `email` alone is a column, and `06:00` alone a list of times."""
+    part = values
+    for depth, step in enumerate(location):
+        if isinstance(part, str) or (isinstance(step, int) and not isinstance(part, list)):
+            return location[:depth]
+        part = part[step] if isinstance(step, int) else (part or {}).get(step)
+    return location
+
+
+def _finding(detail: ErrorDetails, location: Location, path: Path, read: Fields, secret: bool) -> Finding:
+    found, expected, do = _words(detail, read.values)
+    return Finding(
+        file=path,
+        line=read.line(location),
+        field=".".join(map(str, _known(location))) if secret else named(location, read.values),
+        found=NOT_SHOWN if secret and found != PRIVATE_KEY else found,
+        expected=expected,
+        do=do,
+    )
+
+
+def _words(detail: ErrorDetails, values: Any) -> tuple[str, str, str]:
+    """Found, expected, do."""
+    value = detail["input"]
+    refused = detail.get("ctx", {}).get("error")
+    if isinstance(refused, Refused):
+        found = described(value) if refused.found is None else masked(refused.found)
+        return found, refused.expected, _slip(value, masked(refused.do))
+    if detail["type"] == "extra_forbidden":
+        return _unknown_field(detail["loc"], _entry(detail["loc"], values))
+    words = FIELDS[_pattern(detail["loc"])]
+    if detail["type"] == "missing":
+        return "nothing", words.expected, words.do or f"add it, like `{words.example}`"
+    return described(value), words.expected, _advice(words, value)
+
+
+def _advice(words: Words, value: object) -> str:
+    near = nearest(value, words.choices) if isinstance(value, str) else None
+    return _slip(value, f"did you mean `{near}`?" if near else words.do or f"write it like `{words.example}`")
+
+
+def _slip(value: object, do: str) -> str:
+    """What to do about a slip that may happen in any field, or `do`."""
+    if isinstance(value, str) and "{{" in value:
+        return TEMPLATE.do
+    if isinstance(value, str) and set(value) & CURLY_QUOTES and not do.startswith("did you mean"):
+        return "type the quotes anew, straight ones, or leave them out"
+    return do
+
+
+def _unknown_field(location: Location, entry: dict[str, Any]) -> tuple[str, str, str]:
+    name, siblings = str(location[-1]), _siblings(location)
+    expected = f"one of {', '.join(siblings)}"
+    elsewhere = next((each.rpartition(".")[0] for each in FIELDS if each.rpartition(".")[2] == name), "")
+    if "\xa0" in name:
+        do = "type the blanks before it anew: they are hard blanks (U+00A0), as web pages and Word make them"
+    elif _is_column(location, entry):
+        do = _column_meant(name, entry)
+    elif ":" in name:
+        do = f"put a blank after the colon: {quoted(name.replace(':', ': ', 1))}"
+    elif meant := _meant(location):
+        do = f"remove it; `{meant}` is there already" if meant in entry else f"did you mean `{meant}`?"
+    elif elsewhere:
+        do = f"it belongs under `{elsewhere.removesuffix('.*')}:`; move it there, indented"
+    else:
+        do = "remove it"
+    return "a field that is not known here", expected, do
+
+
+def _column_meant(name: str, entry: dict[str, Any]) -> str:
+    """What to write in the place of `- email: …`: a hash that was meant must not be left out with the colon."""
+    if entry == {name: None}:
+        return f"remove the colon: `- {name}`"
+    texts = [each for value in entry.values() for each in (value.values() if isinstance(value, dict) else [value])]
+    hashes = (nearest(each, Transform, cutoff=_ALIKE) for each in texts if isinstance(each, str))
+    if transform := next((each for each in hashes if each), None):
+        return f"write it as `- {{name: {name}_{transform}, from: {name}, transform: {transform}}}`"
+    return f"write `- {name}`, or with fields of its own `- {{name: …, from: {name}, transform: sha256}}`"
+
+
+def _meant(location: Location) -> str | None:
+    name, siblings = str(location[-1]).partition(":")[0], _siblings(location)
+    known = _MEANT.get(name.casefold().replace("-", "_"))
+    return known if known in siblings else nearest(name, siblings)
+
+
+def _meant_for(detail: ErrorDetails, values: Any) -> Iterator[Location]:
+    """Places whose own errors only follow from this one."""
+    *parent, name = detail["loc"]
+    if detail["type"] == "missing" and name == "name":
+        yield (*parent, "from")  # which is the name where it is not given
+    if detail["type"] != "extra_forbidden":
+        return
+    entry = _entry(detail["loc"], values)
+    if _is_column(detail["loc"], entry):
+        yield from ((*parent, each) for each in ("name", "from", "transform"))
+    elif (meant := _meant(detail["loc"])) and meant not in entry:
+        yield (*parent, meant)
+
+
+def _entry(location: Location, values: Any) -> dict[str, Any]:
+    """What the file has beside an unknown field, that field too."""
+    for step in location[:-1]:
+        values = values[step]
+    entry: dict[str, Any] = values
+    return entry
+
+
+def _is_column(location: Location, entry: dict[str, Any]) -> bool:
+    """`- email:` with a colon behind it, and not a field of a column that says its name or attribute."""
+    return (
+        _pattern(location[:-1]) == "attributes.*" and location[-1] in CATALOGUE and not {"name", "from"} & entry.keys()
+    )
+
+
+def _siblings(location: Location) -> list[str]:
+    parent = _pattern(location[:-1])
+    return [name for each in FIELDS for before, _, name in [each.rpartition(".")] if before == parent and name != "*"]
+
+
+def _pattern(location: Location) -> str:
+    return ".".join("*" if isinstance(step, int) else step for step in location)
+
+
+def named(location: Location, values: Any) -> str:
+    """`keys.0.expires (crm-2026)`: a place in the file, with the label or name of the list's item."""
+    label, part = "", values
+    for step in location:
+        if isinstance(step, str):
+            part = part.get(step) if isinstance(part, dict) else None
+        elif isinstance(part, list) and isinstance(part[step], dict):
+            part = part[step]
+            name = part.get("label", part.get("name"))
+            label = f" ({quoted(name)[1:-1]})" if isinstance(name, str) and name.strip() else ""
+    return ".".join(quoted(str(step))[1:-1] for step in location) + label
+
+
+def _known(location: Location) -> Location:
+    """A place without the names that are not the model's: in a pasted private key they may be anything."""
+    names = {name for each in FIELDS for name in each.split(".")}
+    return tuple(step if isinstance(step, int) or step in names else "…" for step in location)

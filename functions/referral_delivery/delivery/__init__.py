@@ -1,0 +1,1 @@
+"""One delivery, start to finish, and those that are made again."""

@@ -1,0 +1,74 @@
+"""Making a past delivery again, byte for byte, from the lake. Neither cursor nor sequence is touched."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from referral_delivery.delivery.publish import publish_manifest, same_rows, write_again
+from referral_delivery.delivery.report import Report, Status
+from referral_delivery.errors import ContractError
+from referral_delivery.file.upload import UploadedParts, Uploads, names
+from referral_delivery.file.writer import FileWriter
+from referral_delivery.ledger.occasion import Occasion
+from referral_delivery.ledger.records import Delivery, Resend
+from referral_delivery.ledger.table import Ledger
+
+# What a resend's name has before its number: `…_r2`, `…_r3`; the original's own name once that has expired.
+MARK = "_r"
+
+
+def resend(
+    ledger: Ledger, writer: FileWriter, client: str, sequence: int, *, request: str, now: Callable[[], datetime]
+) -> Report:
+    """Publish delivery `sequence` again, under the next free name; once for the same `request`.
+
+    Only the original's rows are published; where the lake gives other ones, the report says so, and in either case the
+    delivery's record is marked. Another processor's compressor may pack the same rows into other bytes.
+    """
+    original = find(ledger, client, sequence)
+    if known := next((each for each in original.resends if each.request == request), None):
+        status = Status.RESENT_BEFORE if known.key else Status.LAKE_CHANGED
+        return Report(client, status, [replace(original, occasion=Occasion.RESEND, key=known.key, sha256=known.sha256)])
+    contract, uploads = ledger.contract(client, original.contract), writer.uploads
+    for key in names(str(original.key), contract.file.extension, mark=MARK):
+        taken = uploads.metadata(key)
+        if taken is not None and taken.get("request") != request:
+            continue
+        metadata = {"client": client, "sequence": str(sequence), "request": request}
+        written = write_again(ledger, writer, contract, original, key=key, metadata=metadata)
+        parts = written.parts
+        made = replace(
+            original,
+            occasion=Occasion.RESEND,
+            key=key,
+            published_at=now(),
+            sha256=parts.sha256,
+            size_bytes=parts.size_bytes,
+        )
+        if not same_rows(written, original.sha256, original.plain_hash):
+            uploads.abort(key, parts.upload_id)
+            ledger.mark_resend(original, Resend(None, parts.sha256, made.published_at, request))
+            return Report(client, Status.LAKE_CHANGED, [replace(made, key=None, rows=written.rows)])
+        # The client may have kept the first file: other bytes, though of the same rows, take another name.
+        takes_the_name = key != original.key or parts.sha256 == original.sha256
+        if takes_the_name and _published(uploads, key, parts, metadata):
+            publish_manifest(uploads, made, contract, previous_sequence=sequence - 1)
+            ledger.mark_resend(original, Resend(key, parts.sha256, made.published_at, request))
+            return Report(client, Status.RESENT, [made])
+        uploads.abort(key, parts.upload_id)
+    raise AssertionError(original)
+
+
+def _published(uploads: Uploads, key: str, parts: UploadedParts, metadata: dict[str, str]) -> bool:
+    """Whether the file is visible, by now or, where an answer was lost, before; False where another took the name."""
+    return isinstance(uploads.complete(key, parts), str) or uploads.metadata(key) == metadata
+
+
+def find(ledger: Ledger, client: str, sequence: int) -> Delivery:
+    """The delivery of that number; ContractError where there is none."""
+    numbered = [delivery for delivery in ledger.deliveries(client) if delivery.sequence]
+    for delivery in numbered:
+        if delivery.sequence == sequence:
+            return delivery
+    those = f"1 to {len(numbered)}" if numbered else "none yet"
+    raise ContractError(f"client {client} has no delivery {sequence}; it has {those}")

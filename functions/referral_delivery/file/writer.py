@@ -1,0 +1,73 @@
+"""A selection of the lake's objects → a file that is uploaded whole, and that nobody sees yet."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+import duckdb
+
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.errors import DataError
+from referral_delivery.file.encode import CsvStream, Hashed, compressed
+from referral_delivery.file.upload import UploadedParts, Uploads
+from referral_delivery.lake import query
+from referral_delivery.lake.objects import Lake, Selection
+from referral_delivery.window import to_text
+
+
+@dataclass(frozen=True)
+class Written:
+    """An uploaded file, not yet visible, and what it holds."""
+
+    parts: UploadedParts
+    rows: int
+    late_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileWriter:
+    """Writes files; `connect` gives a DuckDB that reads the lake."""
+
+    lake: Lake
+    uploads: Uploads
+    connect: Callable[[], duckdb.DuckDBPyConnection]
+
+    def write(
+        self, contract: Contract, selection: Selection, *, key: str, metadata: Mapping[str, str], skip_empty: bool
+    ) -> Written | None:
+        """Upload the selection's rows under `key`; None, and no upload, for no rows that are to be skipped.
+
+        A DataError says client and window too.
+        """
+        try:
+            with self.connect() as con:
+                return self._write(con, contract, selection, key=key, metadata=metadata, skip_empty=skip_empty)
+        except DataError as error:
+            window = selection.window
+            raise type(error)(
+                f"client {contract.client}, window {to_text(window.start)} to {to_text(window.end)}: {error}"
+            ) from error
+
+    def _write(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        selection: Selection,
+        *,
+        key: str,
+        metadata: Mapping[str, str],
+        skip_empty: bool,
+    ) -> Written | None:
+        rows = query.rows(con, contract, selection, self.lake)
+        late_rows = query.count_late(con, rows)
+        with CsvStream(con, rows) as stream:
+            blocks = iter(stream)
+            # A stream of less than two blocks has been read to its end by this, and its rows are known.
+            head = list(islice(blocks, 2))
+            if stream.rows == 0 and skip_empty:
+                return None
+            plain = Hashed(chain(head, blocks))
+            parts = self.uploads.upload(key, compressed(plain, contract.file.compression), metadata=metadata)
+        parts = replace(parts, plain_hash=plain.hash)
+        assert stream.rows is not None  # noqa: S101 - the upload has read the stream to its end
+        return Written(parts, stream.rows, late_rows)

@@ -1,0 +1,1 @@
+"""Which objects of the lake hold a window, and the SQL that reads them."""

@@ -1,0 +1,1 @@
+"""What is found about clients, and who is told."""
