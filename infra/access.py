@@ -2,34 +2,30 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import pulumi
 import pulumi_aws as aws
 
 from infra import policies
-from referral_delivery.client import Client
-from referral_delivery.export import DOWNLOADS
+from infra.deployment import Deployment
+from referral_delivery.agreement.client import WARN_BEFORE_EXPIRY, Client
+from referral_delivery.file.upload import DOWNLOADS
 
 # What the client sees as its folder.
 ENTRY = "/downloads"
-WARN_BEFORE_EXPIRY = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientAccessArgs:
     """`today` decides which keys are still deployed."""
 
-    prefix: str
+    deployment: Deployment
     client: Client
     today: date
-    account_id: str
-    region: str
     server_id: pulumi.Input[str]
-    bucket_name: pulumi.Output[str]
-    bucket_arn: pulumi.Output[str]
-    kms_key_arn: str | None
-    tags: dict[str, str]
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
 
 
 class ClientAccess(pulumi.ComponentResource):
@@ -37,27 +33,26 @@ class ClientAccess(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ClientAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:access:ClientAccess", name, None, opts)
-        client, child = args.client.client, pulumi.ResourceOptions(parent=self)
+        deployment, client = args.deployment, args.client.client
         folder = f"{DOWNLOADS}/{client}"
         # Written in one step each: `Output.json_dumps` makes an output of every value, which adds up over clients.
         trust = pulumi.Output.from_input(args.server_id).apply(
-            lambda server_id: json.dumps(policies.transfer_user_trust(args.account_id, args.region, server_id))
+            lambda server_id: json.dumps(
+                policies.transfer_user_trust(deployment.account_id, deployment.arn("transfer", f"user/{server_id}/*"))
+            )
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            name=f"{args.prefix}-{client}-sftp",
-            assume_role_policy=trust,
-            tags=args.tags,
-            opts=child,
+        tags = deployment.client_tags(client)
+        role = deployment.role(
+            f"{name}-role", deployment.of_client(client, suffix="sftp"), trust=trust, parent=self, tags=tags
         )
-        aws.iam.RolePolicy(
+        policy = aws.iam.RolePolicy(
             f"{name}-read-own-folder",
             name="read-own-folder",
             role=role.name,
-            policy=args.bucket_arn.apply(
-                lambda arn: json.dumps(policies.read_own_folder(arn, folder, args.kms_key_arn))
+            policy=pulumi.Output.all(args.bucket_arn, deployment.key_arn).apply(
+                lambda arns: json.dumps(policies.read_own_folder(arns[0], folder, arns[1]))
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         user = aws.transfer.User(
             f"{name}-user",
@@ -71,8 +66,9 @@ class ClientAccess(pulumi.ComponentResource):
                     entry=ENTRY, target=pulumi.Output.concat("/", args.bucket_name, "/", folder)
                 )
             ],
-            tags=args.tags,
-            opts=child,
+            tags=tags,
+            # Who logs in before the role may read sees an error, and an empty folder.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         for key in args.client.keys_on(args.today):
             public_key = key.parsed()
@@ -82,7 +78,9 @@ class ClientAccess(pulumi.ComponentResource):
                 server_id=args.server_id,
                 user_name=user.user_name,
                 body=public_key.body,
-                opts=child,
+                # "When you delete a user from a server, the user's information is lost", its keys too.
+                # https://docs.aws.amazon.com/transfer/latest/APIReference/API_DeleteUser.html
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=user),
             )
         _warn_of_expiry(args.client, args.today, self)
         self.register_outputs({"user": user.user_name})

@@ -5,6 +5,7 @@ The same input and the same Python give the same bytes.
 
 import fcntl
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -15,9 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import cache_from_source
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from infra.settings import PROJECT_FOLDER
+from infra import PROJECT_FOLDER
+from infra.errors import PackingFailed
 
 PACKAGE_FOLDER = PROJECT_FOLDER / "functions" / "referral_delivery"
 LOCK = PROJECT_FOLDER / "functions" / "requirements.lock"
@@ -31,9 +35,9 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 # What an installer writes about itself, and scripts with the path of an interpreter.
 _LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 _LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
-# Of the 400 services that botocore describes, a third of the zip: those that the function calls, and the one that
+# Of the 400 services that botocore describes, a third of the zip: those that the functions call, and the one that
 # botocore itself may ask for credentials.
-_SERVICES = {"dynamodb", "s3", "sts"}
+_SERVICES = {"dynamodb", "events", "lambda", "s3", "sesv2", "sqs", "ssm", "sts", "transfer"}
 # Part of the cache's key: a change of how the zip is made must make it anew.
 _FORMAT = "4"
 
@@ -79,6 +83,16 @@ def running_interpreter() -> Target:
 TARGETS: dict[str, Callable[[], Target]] = {"lambda": aws_lambda, "local": running_interpreter}
 
 
+def deployed_target() -> Target:
+    """What will run the function: Lambda, or an emulator of AWS on this machine, with this interpreter."""
+    host = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    return running_interpreter() if here else aws_lambda()
+
+
 def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
     """The zip for a target, built only where no earlier build had the same sources and lock.
 
@@ -98,7 +112,7 @@ def build(target: Target, folder: Path = BUILD_FOLDER) -> Artifact:
     with zipfile.ZipFile(path) as built:
         unzipped = sum(entry.file_size for entry in built.infolist())
     if unzipped > MAX_UNZIPPED_BYTES:
-        raise RuntimeError(
+        raise PackingFailed(
             f"{path.name} is {unzipped:,} bytes unzipped; Lambda takes {MAX_UNZIPPED_BYTES:,}: drop a dependency "
             "from functions/requirements.in"
         )
@@ -145,7 +159,7 @@ def _install(target: Target, tree: Path) -> None:
         command += [word for platform_ in target.platforms for word in ("--platform", platform_)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
+        raise PackingFailed(f"installing {LOCK.name} for {target.name} failed:\n{done.stderr.strip()}")
 
 
 def _add(archive: zipfile.ZipFile, target: Target, tree: Path) -> None:
@@ -171,7 +185,7 @@ def _compile(tree: Path) -> None:
         [*command, "--invalidation-mode", "unchecked-hash"], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"compiling the function's modules failed:\n{(done.stdout + done.stderr).strip()}")
+        raise PackingFailed(f"compiling the function's modules failed:\n{(done.stdout + done.stderr).strip()}")
 
 
 def _packed_files(tree: Path) -> list[Path]:

@@ -10,7 +10,8 @@ import pulumi_aws as aws
 class LedgerArgs:
     """`protect` guards the table twice: in Pulumi, and in DynamoDB itself."""
 
-    table_name: str
+    table_name: pulumi.Input[str]
+    key_arn: pulumi.Input[str] | None
     protect: bool
     tags: dict[str, str]
 
@@ -31,6 +32,15 @@ class Ledger(pulumi.ComponentResource):
                 aws.dynamodb.TableAttributeArgs(name="record", type="S"),
             ],
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
+            # The outbox of events: what a commit has written is told from here.
+            stream_enabled=True,
+            stream_view_type="NEW_IMAGE",
+            # Left out, DynamoDB's own key encrypts it.
+            server_side_encryption=(
+                aws.dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=args.key_arn)
+                if args.key_arn is not None
+                else None
+            ),
             deletion_protection_enabled=args.protect,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),

@@ -6,26 +6,28 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import policies
-from infra.exporter import failure_queue
-from referral_delivery.client import Client
-from referral_delivery.event import ExportEvent
-from referral_delivery.schedule import expressions
+from infra.deployment import SEPARATOR, Deployment
+from infra.function import failure_queue
+from referral_delivery.agreement.client import Client
+from referral_delivery.agreement.schedule import Day, Schedule, expressions
+from referral_delivery.delivery.event import ExportEvent
 
 # Retries of the call to Lambda, not of a run. After an hour a person should know: the DLQ raises an alarm.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
 RETRIES = 20
 MAX_EVENT_AGE_SECONDS = 60 * 60
+_MIN_EVENT_AGE_SECONDS = 60
+# No client's schedule has this name: theirs have a number. Every five minutes, and not at the full hour with the rest.
+WATCH, WATCH_EXPRESSION = "watch", "cron(3/5 * * * ? *)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleGroupArgs:
-    """What all schedules of the stack share."""
+    """What all schedules of the stack share, and the functions that they start."""
 
-    prefix: str
-    account_id: str
-    region: str
-    function_arn: pulumi.Output[str]
-    tags: dict[str, str]
+    deployment: Deployment
+    function_arn: pulumi.Input[str]
+    watch_arn: pulumi.Input[str]
 
 
 class ScheduleGroup(pulumi.ComponentResource):
@@ -33,67 +35,121 @@ class ScheduleGroup(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ScheduleGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:schedules:ScheduleGroup", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        self.function_arn = args.function_arn
-        self.group = aws.scheduler.ScheduleGroup(f"{name}-group", name=args.prefix, tags=args.tags, opts=child)
-        self.dlq = failure_queue(f"{name}-dlq", f"{args.prefix}-schedule-dlq", self, args.tags)
-        self.role = aws.iam.Role(
+        deployment, child = args.deployment, pulumi.ResourceOptions(parent=self)
+        self.group = aws.scheduler.ScheduleGroup(
+            f"{name}-group", name=deployment.prefix, tags=deployment.tags, opts=child
+        )
+        self.dlq = failure_queue(self, f"{name}-dlq", deployment, queue_name=f"{deployment.prefix}-schedule-dlq")
+        role = deployment.role(
             f"{name}-role",
-            name=f"{args.prefix}-schedules",
+            f"{deployment.prefix}-schedules",
             # The source is the *group*: https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
-            assume_role_policy=pulumi.Output.json_dumps(
+            trust=pulumi.Output.json_dumps(
                 self.group.arn.apply(
-                    lambda arn: policies.trust("scheduler.amazonaws.com", account_id=args.account_id, source_arn=arn)
+                    lambda arn: policies.trust(
+                        "scheduler.amazonaws.com", account_id=deployment.account_id, source_arn=arn
+                    )
                 )
             ),
-            tags=args.tags,
+            parent=self,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="start-functions",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                pulumi.Output.all(args.function_arn, args.watch_arn, self.dlq.arn, deployment.key_arn).apply(
+                    lambda arns: policies.start_functions(arns[:2], arns[2], arns[3])
+                )
+            ),
             opts=child,
         )
-        aws.iam.RolePolicy(
-            f"{name}-policy",
-            name="start-export",
-            role=self.role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(args.function_arn, self.dlq.arn).apply(
-                    lambda arns: policies.start_export(function_arn=arns[0], dlq_arn=arns[1])
-                )
+        # Known when its rights are there: whoever uses it depends on the policy too.
+        self.role_arn: pulumi.Output[str] = pulumi.Output.all(role.arn, policy.id).apply(lambda made: str(made[0]))
+        aws.scheduler.Schedule(
+            f"{name}-watch",
+            name=WATCH,
+            group_name=self.group.name,
+            description="Looks after all clients",
+            schedule_expression=WATCH_EXPRESSION,
+            kms_key_arn=deployment.key_arn,
+            flexible_time_window=_window(0),
+            target=aws.scheduler.ScheduleTargetArgs(
+                arn=args.watch_arn,
+                role_arn=self.role_arn,
+                input="{}",
+                # The next round is as good as a repeated one.
+                retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
+                    maximum_event_age_in_seconds=_MIN_EVENT_AGE_SECONDS, maximum_retry_attempts=1
+                ),
+                dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dlq.arn),
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.group),
         )
         self.register_outputs({"group": self.group.name})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientScheduleArgs:
+    """`group` is the resource where this stack makes it; `spread_minutes` of 0 starts at the minute."""
+
+    client: Client
+    spread_minutes: int
+    group_name: pulumi.Input[str]
+    role_arn: pulumi.Input[str]
+    dlq_arn: pulumi.Input[str]
+    function_arn: pulumi.Input[str]
+    key_arn: pulumi.Input[str | None]
+    group: pulumi.Resource | None = None
 
 
 class ClientSchedule(pulumi.ComponentResource):
     """The schedules of one client: one per cron expression, in the client's timezone."""
 
-    def __init__(
-        self, name: str, client: Client, group: ScheduleGroup, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: ClientScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:schedules:ClientSchedule", name, None, opts)
-        event = ExportEvent(contract=client.contract).model_dump_json()
+        client = args.client
+        target = aws.scheduler.ScheduleTargetArgs(
+            arn=args.function_arn,
+            role_arn=args.role_arn,
+            input=ExportEvent(contract=client.contract).model_dump_json(),
+            retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
+                maximum_event_age_in_seconds=MAX_EVENT_AGE_SECONDS, maximum_retry_attempts=RETRIES
+            ),
+            dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=args.dlq_arn),
+        )
         for number, expression in enumerate(expressions(client.schedule), start=1):
             aws.scheduler.Schedule(
                 f"{name}-schedule-{number}",
                 name=schedule_name(client.client, number),
-                group_name=group.group.name,
+                group_name=args.group_name,
                 description=f"Referral file for {client.client}",
                 schedule_expression=expression,
                 schedule_expression_timezone=client.schedule.timezone,
-                flexible_time_window=aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
-                target=aws.scheduler.ScheduleTargetArgs(
-                    arn=group.function_arn,
-                    role_arn=group.role.arn,
-                    input=event,
-                    retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
-                        maximum_event_age_in_seconds=MAX_EVENT_AGE_SECONDS, maximum_retry_attempts=RETRIES
-                    ),
-                    dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=group.dlq.arn),
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
+                kms_key_arn=args.key_arn,
+                flexible_time_window=_window(args.spread_minutes),
+                target=target,
+                # A deleted group takes its schedules with it.
+                # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_DeleteScheduleGroup.html
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=args.group),
             )
         self.register_outputs({})
 
 
 def schedule_name(client: str, number: int) -> str:
-    """Name of a client's n-th schedule, from 1. No client's name holds a dot, so no two are the same."""
-    return f"{client}.{number}"
+    """Name of a client's n-th schedule, from 1, which is unique in its group."""
+    return f"{client}{SEPARATOR}{number}"
+
+
+def in_words(schedule: Schedule) -> str:
+    """When files are due, as a client is told: `06:00 and 18:30, mon, fri, Australia/Sydney`."""
+    times = " and ".join(schedule.at) or f"every {schedule.every}"
+    days = "every day" if set(schedule.days) == set(Day) else ", ".join(schedule.days)
+    return f"{times}, {days}, {schedule.timezone}"
+
+
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html
+def _window(minutes: int) -> aws.scheduler.ScheduleFlexibleTimeWindowArgs:
+    if minutes:
+        return aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="FLEXIBLE", maximum_window_in_minutes=minutes)
+    return aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF")

@@ -1,119 +1,187 @@
-"""All components of a stack, wired together."""
+"""The platform: all that clients share, wired together."""
 
-from datetime import date
+from dataclasses import replace
+from typing import Any
 
 import pulumi
 
-from infra import sftp
-from infra.access import ClientAccess, ClientAccessArgs
+from infra import encryption, sftp
+from infra.alarms import Watched
+from infra.announcer import Announcer, AnnouncerArgs
 from infra.artifact import Artifact
+from infra.deployment import Deployment
+from infra.encryption import StackKeyArgs
 from infra.exporter import Exporter, ExporterArgs
+from infra.host_key import HostKey
 from infra.ledger import Ledger, LedgerArgs
 from infra.monitoring import Monitoring, MonitoringArgs
-from infra.schedules import ClientSchedule, ScheduleGroup, ScheduleGroupArgs
+from infra.platform_stack import Platform
+from infra.private_bucket import BucketArgs
+from infra.receiver import Receiver, ReceiverArgs
+from infra.schedules import ScheduleGroup, ScheduleGroupArgs
 from infra.settings import StackSettings
 from infra.sftp import SftpServer, SftpServerArgs
-from infra.storage import DeliveryBucket, DeliveryBucketArgs, LakeBucket, LakeBucketArgs
-from referral_delivery.client import Client
-from referral_delivery.export import DOWNLOADS
+from infra.storage import (
+    AccessLogs,
+    AccessLogsArgs,
+    DeliveryBucket,
+    DeliveryBucketArgs,
+    LakeBucket,
+    LakeBucketArgs,
+)
+from infra.watcher import Watcher, WatcherArgs
 
 
-def deploy(
-    settings: StackSettings,
-    clients: list[Client],
-    artifact: Artifact,
-    *,
-    prefix: str,
-    host_key: pulumi.Output[str] | None,
-    account_id: str,
-    region: str,
-    today: date,
-) -> dict[str, pulumi.Input[object]]:
-    """Make the stack's resources; the answer is its outputs."""
-    protect, kms = settings.production, settings.kms_key_arn
-    tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
+def deploy_platform(
+    settings: StackSettings, artifact: Artifact, *, deployment: Deployment, host_keys: list[HostKey]
+) -> Platform:
+    """Make what all clients share."""
+    protect = settings.production
+    prefix, tags = deployment.prefix, deployment.tags
+    key_arn = encryption.key_arn(settings.encryption, StackKeyArgs(deployment=deployment, protect=protect))
+    deployment = replace(deployment, key_arn=key_arn)
+    encrypted = BucketArgs(deployment=deployment, key_arn=key_arn, protect=protect)
     bucket = DeliveryBucket(
-        "downloads",
-        DeliveryBucketArgs(retention_days=settings.retention_days, kms_key_arn=kms, protect=protect, tags=tags),
+        "downloads", DeliveryBucketArgs(bucket=encrypted, retention_days=settings.retention_days)
     ).bucket
-    lake = LakeBucket("lake", LakeBucketArgs(existing=settings.lake_bucket, protect=protect, tags=tags))
-    table = Ledger("ledger", LedgerArgs(table_name=f"{prefix}-ledger", protect=protect, tags=tags)).table
-    server = SftpServer(
+    lake = LakeBucket(
+        "lake",
+        LakeBucketArgs(
+            bucket=encrypted,
+            existing=settings.lake_bucket,
+            prefix=settings.lake_prefix,
+            retention_days=settings.lake_retention_days,
+        ),
+    )
+    access_logs = AccessLogs(
+        "access-logs",
+        AccessLogsArgs(
+            deployment=deployment,
+            sources={"downloads": bucket} | ({"lake": lake.bucket} if lake.bucket else {}),
+            retention_days=settings.access_log_retention_days,
+            protect=protect,
+        ),
+    )
+    table = Ledger(
+        "ledger", LedgerArgs(table_name=f"{prefix}-ledger", key_arn=key_arn, protect=protect, tags=tags)
+    ).table
+    sftp_server = SftpServer(
         "sftp",
         SftpServerArgs(
             prefix=prefix,
             log_retention_days=settings.log_retention_days,
-            host_key=host_key,
+            host_keys=host_keys,
+            key_arn=key_arn,
             protect=protect,
             tags=tags,
         ),
-    ).server
+    )
     exporter = Exporter(
         "export",
         ExporterArgs(
-            prefix=prefix,
+            deployment=deployment,
             artifact=artifact,
             memory_mb=settings.function_memory_mb,
+            ephemeral_mb=settings.function_ephemeral_mb,
+            concurrency=settings.function_concurrency,
             log_retention_days=settings.log_retention_days,
-            account_id=account_id,
             lake_name=lake.bucket_name,
             lake_arn=lake.arn,
+            lake_prefix=settings.lake_prefix,
+            lake_kms_key_arn=settings.lake_kms_key_arn,
             bucket_name=bucket.id,
             bucket_arn=bucket.arn,
             table_name=table.name,
             table_arn=table.arn,
-            kms_key_arn=kms,
-            tags=tags,
+        ),
+    )
+    announcer = Announcer(
+        "announce",
+        AnnouncerArgs(
+            deployment=deployment,
+            artifact=artifact,
+            log_retention_days=settings.log_retention_days,
+            stream_arn=table.stream_arn,
+        ),
+    )
+    watcher = Watcher(
+        "watch",
+        WatcherArgs(
+            deployment=deployment,
+            artifact=artifact,
+            log_retention_days=settings.log_retention_days,
+            retention_days=settings.retention_days,
+            bucket_name=bucket.id,
+            bucket_arn=bucket.arn,
+            table_name=table.name,
+            table_arn=table.arn,
+            export_name=exporter.function.name,
+            export_arn=exporter.function.arn,
+            server_id=sftp_server.server.id,
+        ),
+    )
+    receiver = Receiver(
+        "receive",
+        ReceiverArgs(
+            deployment=deployment,
+            artifact=artifact,
+            log_retention_days=settings.log_retention_days,
+            retention_days=settings.retention_days,
+            server_id=sftp_server.server.id,
+            bucket_name=bucket.id,
+            table_name=table.name,
+            table_arn=table.arn,
         ),
     )
     schedules = ScheduleGroup(
         "schedules",
-        ScheduleGroupArgs(
-            prefix=prefix, account_id=account_id, region=region, function_arn=exporter.function.arn, tags=tags
-        ),
+        ScheduleGroupArgs(deployment=deployment, function_arn=exporter.function.arn, watch_arn=watcher.function.arn),
     )
     monitoring = Monitoring(
         "monitoring",
         MonitoringArgs(
-            prefix=prefix,
-            account_id=account_id,
-            region=region,
-            function_name=exporter.function.name,
-            failure_queue_name=exporter.failures.name,
-            schedule_dlq_name=schedules.dlq.name,
+            deployment=deployment,
+            watched=Watched(
+                stack=prefix,
+                export=exporter.function.name,
+                watch=watcher.function.name,
+                queues={
+                    "export": exporter.failures.name,
+                    "announce": announcer.failures.name,
+                    "receive": receiver.failures.name,
+                    "schedules": schedules.dlq.name,
+                },
+                schedule_group=schedules.group.name,
+            ),
             email=settings.alarm_email,
-            tags=tags,
+            topic_arn=settings.alarm_topic_arn,
         ),
     )
-    for client in clients:
-        ClientAccess(
-            client.client,
-            ClientAccessArgs(
-                prefix=prefix,
-                client=client,
-                today=today,
-                account_id=account_id,
-                region=region,
-                server_id=server.id,
-                bucket_name=bucket.id,
-                bucket_arn=bucket.arn,
-                kms_key_arn=kms,
-                tags=tags | {"client": client.client},
-            ),
-        )
-        ClientSchedule(client.client, client, schedules)
-    return {
-        "sftp_host": server.endpoint,
+    outputs: dict[str, pulumi.Input[Any]] = {
+        "region": deployment.region,
+        "sftp_host": sftp_server.server.endpoint,
         "sftp_port": sftp.PORT,
-        "sftp_host_key_fingerprint": server.host_key_fingerprint,
-        "sftp_server_id": server.id,
+        "sftp_host_key_fingerprints": sftp_server.host_key_fingerprints,
+        "sftp_server_id": sftp_server.server.id,
         "delivery_bucket": bucket.id,
+        "delivery_bucket_arn": bucket.arn,
         "lake_bucket": lake.bucket_name,
+        "lake_prefix": settings.lake_prefix,
+        "access_log_bucket": access_logs.bucket.id,
         "function_name": exporter.function.name,
+        "function_arn": exporter.function.arn,
+        "watch_function_name": watcher.function.name,
         "ledger_table": table.name,
         "schedule_group": schedules.group.name,
-        "failure_queue_url": exporter.failures.url,
+        "schedule_role_arn": schedules.role_arn,
+        "schedule_dlq_arn": schedules.dlq.arn,
         "schedule_dlq_url": schedules.dlq.url,
-        "alarm_topic_arn": monitoring.topic.arn,
-        "client_folders": {client.client: f"{DOWNLOADS}/{client.client}" for client in clients},
+        "failure_queue_url": exporter.failures.url,
+        "announce_failure_queue_url": announcer.failures.url,
+        "receive_function_name": receiver.function.name,
+        "receive_failure_queue_url": receiver.failures.url,
+        "alarm_topic_arn": monitoring.topic_arn,
     }
+    if key_arn is not None:
+        outputs["key_arn"] = key_arn
+    return Platform(outputs=outputs, key_arn=key_arn, schedule_group=schedules.group)

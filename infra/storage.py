@@ -1,24 +1,23 @@
-"""The buckets: where clients' files lie until they expire, and where referrals arrive."""
+"""The buckets: where clients' files lie until they expire, where referrals arrive, and who asked for what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from infra import policies
-from referral_delivery.export import DOWNLOADS
-
-ABORT_UPLOADS_AFTER_DAYS = 7
+from infra.deployment import Deployment
+from infra.private_bucket import BucketArgs, bucket_policy, lifecycle, private_bucket
+from referral_delivery.file.upload import DOWNLOADS
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryBucketArgs:
     """`retention_days` as S3 counts them: expiry is at the first midnight UTC after."""
 
-    retention_days: int
-    kms_key_arn: str | None
-    protect: bool
-    tags: dict[str, str]
+    bucket: BucketArgs
+    retention_days: pulumi.Input[int]
 
 
 class DeliveryBucket(pulumi.ComponentResource):
@@ -29,102 +28,87 @@ class DeliveryBucket(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DeliveryBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:storage:DeliveryBucket", name, None, opts)
-        self.bucket = _private_bucket(self, name, kms_key_arn=args.kms_key_arn, protect=args.protect, tags=args.tags)
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=self.bucket.id,
-            rules=[
-                aws.s3.BucketLifecycleConfigurationRuleArgs(
-                    id="expire-downloads",
-                    status="Enabled",
-                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=f"{DOWNLOADS}/"),
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.retention_days),
-                ),
-                aws.s3.BucketLifecycleConfigurationRuleArgs(
-                    id="abort-incomplete-uploads",
-                    status="Enabled",
-                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    abort_incomplete_multipart_upload=(
-                        aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                            days_after_initiation=ABORT_UPLOADS_AFTER_DAYS
-                        )
-                    ),
-                ),
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.bucket = private_bucket(self, name, args.bucket)
+        bucket_policy(self, name, self.bucket)
+        lifecycle(self, name, self.bucket, rule="expire-downloads", prefix=f"{DOWNLOADS}/", days=args.retention_days)
         self.register_outputs({"bucket": self.bucket.id})
 
 
 @dataclass(frozen=True, kw_only=True)
 class LakeBucketArgs:
-    """`existing` names a bucket that is not ours; then nothing is made."""
+    """`existing` names a bucket that is not ours: then nothing is made, and its objects expire as its owner says."""
 
+    bucket: BucketArgs
     existing: str | None
-    protect: bool
-    tags: dict[str, str]
+    prefix: str
+    retention_days: pulumi.Input[int]
 
 
 class LakeBucket(pulumi.ComponentResource):
-    """The bucket where referrals arrive, ours or an existing one."""
+    """The bucket where referrals arrive, ours or an existing one.
+
+    Its objects never change, by contract: there is nothing that versions would keep.
+    """
 
     def __init__(self, name: str, args: LakeBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:storage:LakeBucket", name, None, opts)
+        self.bucket: aws.s3.Bucket | None = None
         if args.existing:
             self.bucket_name: pulumi.Output[str] = pulumi.Output.from_input(args.existing)
-            self.arn: pulumi.Output[str] = pulumi.Output.from_input(f"arn:aws:s3:::{args.existing}")
+            self.arn: pulumi.Output[str] = pulumi.Output.from_input(
+                f"arn:{args.bucket.deployment.partition}:s3:::{args.existing}"
+            )
         else:
-            bucket = _private_bucket(self, name, kms_key_arn=None, protect=args.protect, tags=args.tags)
-            self.bucket_name, self.arn = bucket.id, bucket.arn
+            self.bucket = private_bucket(self, name, args.bucket)
+            bucket_policy(self, name, self.bucket)
+            lifecycle(
+                self, name, self.bucket, rule="expire-referrals", prefix=f"{args.prefix}/", days=args.retention_days
+            )
+            self.bucket_name, self.arn = self.bucket.id, self.bucket.arn
         self.register_outputs({"bucket": self.bucket_name})
 
 
-def _private_bucket(
-    parent: pulumi.ComponentResource,
-    name: str,
-    *,
-    kms_key_arn: str | None,
-    protect: bool,
-    tags: dict[str, str],
-) -> aws.s3.Bucket:
-    """Owner-enforced, encrypted, closed to the public, TLS only."""
-    child = pulumi.ResourceOptions(parent=parent)
-    bucket = aws.s3.Bucket(name, tags=tags, opts=pulumi.ResourceOptions(parent=parent, protect=protect))
-    closed = aws.s3.BucketPublicAccessBlock(
-        f"{name}-public-access",
-        bucket=bucket.id,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=child,
-    )
-    aws.s3.BucketOwnershipControls(
-        f"{name}-ownership",
-        bucket=bucket.id,
-        rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-        opts=child,
-    )
-    aws.s3.BucketServerSideEncryptionConfiguration(
-        f"{name}-encryption",
-        bucket=bucket.id,
-        rules=[
-            aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                apply_server_side_encryption_by_default=(
-                    aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="aws:kms" if kms_key_arn else "AES256", kms_master_key_id=kms_key_arn
+@dataclass(frozen=True, kw_only=True)
+class AccessLogsArgs:
+    """`sources` are the buckets whose requests are logged, by the folder of their logs."""
+
+    deployment: Deployment
+    sources: Mapping[str, aws.s3.Bucket]
+    retention_days: pulumi.Input[int]
+    protect: bool
+
+
+class AccessLogs(pulumi.ComponentResource):
+    """S3's own record of each request to the other buckets, in a bucket where nothing else lies."""
+
+    def __init__(self, name: str, args: AccessLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("referrals:storage:AccessLogs", name, None, opts)
+        # Logs are not delivered to a bucket whose default encryption is a KMS key.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+        self.bucket = private_bucket(
+            self, name, BucketArgs(deployment=args.deployment, key_arn=None, protect=args.protect)
+        )
+        policy = bucket_policy(
+            self,
+            name,
+            self.bucket,
+            pulumi.Output.all(self.bucket.arn, *(source.arn for source in args.sources.values())).apply(
+                lambda arns: policies.access_logs_arrive(arns[0], arns[1:], account_id=args.deployment.account_id)
+            ),
+        )
+        lifecycle(self, name, self.bucket, rule="expire-access-logs", prefix="", days=args.retention_days)
+        for folder, source in args.sources.items():
+            aws.s3.BucketLogging(
+                f"{name}-of-{folder}",
+                bucket=source.id,
+                target_bucket=self.bucket.id,
+                target_prefix=f"{folder}/",
+                # By day, so that a question of one day reads that day alone.
+                target_object_key_format=aws.s3.BucketLoggingTargetObjectKeyFormatArgs(
+                    partitioned_prefix=aws.s3.BucketLoggingTargetObjectKeyFormatPartitionedPrefixArgs(
+                        partition_date_source="EventTime"
                     )
                 ),
-                bucket_key_enabled=bool(kms_key_arn),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
-        ],
-        opts=child,
-    )
-    aws.s3.BucketPolicy(
-        f"{name}-tls-only",
-        bucket=bucket.id,
-        policy=pulumi.Output.json_dumps(bucket.arn.apply(policies.tls_only)),
-        # S3 refuses the two at once: OperationAborted, a conflicting operation is in progress.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[closed]),
-    )
-    return bucket
+        self.register_outputs({"bucket": self.bucket.id})

@@ -1,0 +1,74 @@
+"""Every client's access and schedules, on one platform."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pulumi
+
+from infra.access import ENTRY, ClientAccess, ClientAccessArgs
+from infra.deployment import Deployment
+from infra.platform_stack import Platform
+from infra.roster import RosterObject, RosterObjectArgs
+from infra.schedules import ClientSchedule, ClientScheduleArgs, in_words
+from referral_delivery.agreement.client import Client
+from referral_delivery.file.upload import DOWNLOADS
+
+# An account has 1,000 roles, and a client needs one: some are everybody's.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ROLES_OF_AN_ACCOUNT = 1_000
+WARN_FROM_CLIENTS = 900
+
+
+def deploy_clients(
+    clients: list[Client], platform: Platform, *, deployment: Deployment, spread_minutes: int, today: date
+) -> dict[str, pulumi.Input[Any]]:
+    """Make the clients' resources; the answer is their part of the stack's outputs."""
+    if asking := [client.client for client in clients if client.notices]:
+        raise pulumi.RunError(
+            f"notices: found them in the files of {', '.join(asking)}; this version sends none, and a client "
+            "would wait for them in vain; remove `notices` until one does"
+        )
+    if len(clients) >= WARN_FROM_CLIENTS:
+        pulumi.log.warn(
+            f"{len(clients):,} clients need as many IAM roles, and an account has {ROLES_OF_AN_ACCOUNT:,} unless asked "
+            "for more: Service Quotas, IAM, roles per account (L-FE177D64)"
+        )
+    of, deployment = platform.outputs, replace(deployment, key_arn=platform.key_arn)
+    for client in clients:
+        ClientAccess(
+            client.client,
+            ClientAccessArgs(
+                deployment=deployment,
+                client=client,
+                today=today,
+                server_id=of["sftp_server_id"],
+                bucket_name=of["delivery_bucket"],
+                bucket_arn=of["delivery_bucket_arn"],
+            ),
+        )
+        ClientSchedule(
+            client.client,
+            ClientScheduleArgs(
+                client=client,
+                spread_minutes=spread_minutes,
+                group_name=of["schedule_group"],
+                role_arn=of["schedule_role_arn"],
+                dlq_arn=of["schedule_dlq_arn"],
+                function_arn=of["function_arn"],
+                key_arn=platform.key_arn,
+                group=platform.schedule_group,
+            ),
+        )
+    roster = RosterObject(
+        "roster", RosterObjectArgs(deployment=deployment, clients=clients, bucket_name=of["delivery_bucket"])
+    )
+    return {
+        "roster": roster.key,
+        "client_folders": {client.client: f"{DOWNLOADS}/{client.client}" for client in clients},
+        # In words that do not change with the day: a second `pulumi up` shows what is new, and nothing else.
+        "clients": {
+            client.client: f"user {client.client}, files in {ENTRY}, due {in_words(client.schedule)}"
+            for client in clients
+        },
+    }
