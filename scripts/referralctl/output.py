@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from infra.errors import Refused
+from local_aws.errors import LocalAwsError
 from referral_delivery.errors import DeliveryError
-from referralctl.local.emulator import EmulatorFailed
-from referralctl.local.system import LocalSystemError
-from referralctl.stacks import StackNotFound
+from referralctl.errors import CommandError
 
 # Piped output is not to be cut or folded to a width that no one sees.
 _PIPED_COLUMNS = 400
@@ -25,7 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON")]
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing")]
 
-_EXPECTED = (DeliveryError, EmulatorFailed, LocalSystemError, StackNotFound, BotoCoreError, ClientError)
+_EXPECTED = (CommandError, DeliveryError, Refused, LocalAwsError)
 
 
 @contextmanager

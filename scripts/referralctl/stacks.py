@@ -1,9 +1,10 @@
-"""Finds the stack that a command works on, and the AWS API that it lives in."""
+"""The stack that a command works on, and the AWS API that it lives in."""
 
-import json
-import shutil
-import subprocess
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -11,11 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import boto3
 import typer
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.settings import PROJECT_FOLDER
-from referral_delivery.ledger import Ledger
-from referralctl.local.system import LocalSystem
-from referralctl.local.system import session as local_session
+from referral_delivery.lake.objects import Lake
+from referral_delivery.ledger.table import Ledger
+from referral_delivery.ledger.watching import Watching
+from referral_delivery.watch.roster import Entry, Roster
+from referralctl import outputs, refusals
+from referralctl.errors import AwsRefused, StackNotFound
+from referralctl.local_system import LocalSystem
+from referralctl.local_system import session as local_session
+from referralctl.output import errors_reported
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -31,13 +38,17 @@ OutputsFile = Annotated[
         show_default=False,
     ),
 ]
+StackName = Annotated[
+    str | None,
+    typer.Option("--stack", help="Stack of this project, as `pulumi stack ls` names it", show_default=False),
+]
 
 # A delivery may take the whole of the function's 15 minutes; asking twice would deliver twice.
 _INVOKE = Config(read_timeout=960, retries={"total_max_attempts": 1})
-
-
-class StackNotFound(Exception):
-    """No stack's outputs were found, or they lack what a command needs."""
+# Clients of which the ledger is asked at once.
+AT_ONCE = 16
+# Only to say who was refused.
+_ASK_BRIEFLY = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,8 @@ class Stack:
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        """DynamoDB of the stack."""
-        return cast("DynamoDBClient", self._client("dynamodb"))
+        """DynamoDB of the stack, for several threads."""
+        return cast("DynamoDBClient", self._client("dynamodb", Config(max_pool_connections=AT_ONCE)))
 
     @cached_property
     def scheduler(self) -> "EventBridgeSchedulerClient":
@@ -77,6 +88,32 @@ class Stack:
         """The stack's ledger."""
         return Ledger(self.dynamodb, self["ledger_table"])
 
+    @cached_property
+    def watching(self) -> Watching:
+        """The stack's ledger, for those who look at all clients."""
+        return Watching(self.dynamodb, self["ledger_table"])
+
+    def roster(self) -> tuple[Roster, datetime]:
+        """The deployed clients as they are now, and since when."""
+        found = self.s3.get_object(Bucket=self["delivery_bucket"], Key=self["roster"])
+        return Roster.model_validate_json(found["Body"].read()), found["LastModified"].astimezone(UTC)
+
+    def entry(self, client: str) -> Entry:
+        """A client's entry of the roster."""
+        self.check_client(client)
+        roster, _since = self.roster()
+        return next(entry for entry in roster.clients if entry.client == client)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake that the stack reads."""
+        return Lake(self.s3, self["lake_bucket"], prefix=self["lake_prefix"])
+
+    @property
+    def name(self) -> str:
+        """What the stack's roster is named by."""
+        return Path(self["roster"]).stem
+
     @property
     def client_names(self) -> list[str]:
         """The stack's clients, sorted."""
@@ -87,40 +124,58 @@ class Stack:
         if client not in self.client_names:
             raise StackNotFound(f"the stack has no client {client!r}; it has {', '.join(self.client_names)}")
 
+    def caller(self) -> str | None:
+        """The ARN of whom AWS takes us for; None where it does not say."""
+        try:
+            return str(self._client("sts", _ASK_BRIEFLY).get_caller_identity()["Arn"])
+        except (BotoCoreError, ClientError):
+            return None
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts that the ARNs of the outputs name."""
+        parts = [value.split(":") for value in self.outputs.values() if str(value).startswith("arn:")]
+        return {each[4] for each in parts if each[4]}
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """In the stack's region; boto3 reads AWS_DEFAULT_REGION only, and Pulumi's users set AWS_REGION."""
+        if self.local:
+            return local_session(self.local)
+        session = boto3.Session(region_name=self.outputs.get("region") or os.environ.get("AWS_REGION"))
+        if session.region_name is None:
+            raise StackNotFound("the stack has no output 'region': deploy again with this program, or set AWS_REGION")
+        return session
+
     def _client(self, service: Any, config: Config | None = None) -> Any:
-        session = local_session(self.local) if self.local else boto3.Session()
+        # Without an endpoint of our own, AWS_ENDPOINT_URL is honoured.
         endpoint_url = self.local["endpoint_url"] if self.local else None
-        return session.client(service, endpoint_url=endpoint_url, config=config)
+        return self._session.client(service, endpoint_url=endpoint_url, config=config)
 
 
-def find(outputs_file: Path | None) -> Stack:
-    """The stack of `--outputs FILE`, else the local one, else the one that `pulumi` has selected."""
+@contextmanager
+def opened(outputs_file: Path | None, stack_name: str | None) -> Iterator[Stack]:
+    """The stack to work on; what goes wrong meanwhile, AWS's refusals too, becomes one line and exit code 1."""
+    with errors_reported():
+        stack = find(outputs_file, stack_name)
+        try:
+            yield stack
+        except (BotoCoreError, ClientError) as error:
+            said = refusals.explained(error, caller=stack.caller, accounts=stack.accounts)
+            raise AwsRefused(said) from error
+
+
+def find(outputs_file: Path | None, stack_name: str | None) -> Stack:
+    """The stack of `--outputs FILE` or `--stack NAME`, else the local one, else the one that `pulumi` has selected."""
+    if outputs_file is not None and stack_name is not None:
+        raise typer.BadParameter("give one of --outputs and --stack, not both", param_hint="--stack")
     if outputs_file is not None:
-        return _from_file(outputs_file)
+        return _stack(outputs.from_file(outputs_file))
     local = LocalSystem()
-    if local.stack_file.exists() and local.running():
-        return _from_file(local.stack_file)
-    if shutil.which("pulumi") is None:
-        raise StackNotFound(
-            "no stack: none is up here (`referralctl local up`), `pulumi` is not on PATH, and there is no --outputs"
-        )
-    done = subprocess.run(
-        ["pulumi", "stack", "output", "--json"],
-        cwd=PROJECT_FOLDER,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise StackNotFound(f"`pulumi stack output --json` failed: {done.stderr.strip()}")
-    return Stack(json.loads(done.stdout))
+    if stack_name is None and local.stack_file.exists() and local.running():
+        return _stack(outputs.from_file(local.stack_file))
+    return Stack(outputs.from_pulumi(stack_name))
 
 
-def _from_file(path: Path) -> Stack:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StackNotFound(f"{path}: no JSON file of stack outputs ({error})") from error
-    if "endpoint_url" in content:
-        return Stack(content["outputs"], local=content)
-    return Stack(content)
+def _stack(content: dict[str, Any]) -> Stack:
+    return Stack(content["outputs"], local=content) if "endpoint_url" in content else Stack(content)
