@@ -1,6 +1,7 @@
 """Records the resource graph that the program makes, without making anything."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ class Recorded:
     parent: str
     protect: bool
     custom: bool
+    deleted_with: str
+    dependencies: frozenset[str]
 
     def policy(self, field: str) -> Any:
         """An input that is a JSON document."""
@@ -31,23 +34,36 @@ class Recorded:
 class Recorder(pulumi.runtime.Mocks):
     """Answers as the engine would, with made-up ids."""
 
+    def __init__(
+        self, partition: str = "aws", region: str = REGION, referred: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
+        self.partition, self.region, self.referred = partition, region, referred or {}
+
     def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         assert args.token == "aws:index/getCallerIdentity:getCallerIdentity"
         return {"accountId": ACCOUNT_ID}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        arn = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:{REGION}:{ACCOUNT_ID}:{args.name}"
+        arn = f"arn:{self.partition}:{args.typ.split(':')[1].split('/')[0]}:{self.region}:{ACCOUNT_ID}:{args.name}"
+        if args.typ == "pulumi:pulumi:StackReference":
+            return args.name, {"name": args.name, "outputs": self.referred[args.name], "secretOutputNames": []}
         if args.typ == "aws:s3/bucket:Bucket":
-            arn = f"arn:aws:s3:::{args.name}-id"
-        made = {"arn": arn, "name": args.name, "url": f"https://{args.name}", "endpoint": "sftp.example"}
-        return f"{args.name}-id", made | {"hostKeyFingerprint": "SHA256:x"} | args.inputs
+            arn = f"arn:{self.partition}:s3:::{args.name}-id"
+        made = {
+            "arn": arn,
+            "name": args.name,
+            "streamArn": f"{arn}/stream/1",
+            "url": f"https://{args.name}",
+            "endpoint": "sftp.example",
+        }
+        return f"{args.name}-id", made | {"hostKeyFingerprint": "SHA256:x="} | args.inputs
 
 
 class RecordingMonitor(MockMonitor):
     """Also keeps the options, which `Mocks` are not told."""
 
-    def __init__(self) -> None:
-        super().__init__(Recorder())
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
         self.graph: list[Recorded] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
@@ -63,6 +79,8 @@ class RecordingMonitor(MockMonitor):
                     request.parent,
                     request.protect,
                     request.custom,
+                    request.deletedWith,
+                    frozenset(request.dependencies),
                 )
             )
         return answer

@@ -1,8 +1,9 @@
 """What several tests need: client files, keys, contracts and Parquet objects."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import duckdb
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from referral_delivery.contract import Contract
+from referral_delivery.agreement.attributes import CATALOGUE
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.file.encode import CsvStream
+from referral_delivery.lake import query
+from referral_delivery.lake.objects import Lake, Selection
+from referral_delivery.window import HOUR, Window
+
+# The day on which the tests' client files are read.
+TODAY = date(2026, 11, 24)
 
 
 def ed25519_key(comment: str = "") -> str:
@@ -31,6 +40,12 @@ def ecdsa_key() -> str:
     """A fresh ECDSA P-256 public key's line."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def host_key_pem(type_: str) -> str:
+    """A fresh private key for the SFTP server, `ed25519` or `ecdsa`, as ssh-keygen writes it."""
+    key = Ed25519PrivateKey.generate() if type_ == "ed25519" else ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 def client_fields(name: str = "acme", **changed: Any) -> dict[str, Any]:
@@ -63,6 +78,19 @@ def contract(client: str = "acme", **changed: Any) -> Contract:
     return Contract.model_validate(fields | changed)
 
 
+@contextmanager
+def catalogue_without(*names: str) -> Iterator[None]:
+    """A catalogue that some attributes have left; its order is as it was when they come back."""
+    whole = dict(CATALOGUE)
+    for name in names:
+        del CATALOGUE[name]
+    try:
+        yield
+    finally:
+        CATALOGUE.clear()
+        CATALOGUE.update(whole)
+
+
 def utc(text: str) -> datetime:
     """`2026-11-01 05:30` as an aware moment."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -79,12 +107,38 @@ def parquet(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str] | None =
             f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})",
             [[row[name] for name in names] for row in rows],
         )
-        return _copied(con, "SELECT * FROM rows")
+        return copied(con, "SELECT * FROM rows")
 
 
-def _copied(con: duckdb.DuckDBPyConnection, sql: str) -> bytes:
-
+def copied(con: duckdb.DuckDBPyConnection, sql: str) -> bytes:
+    """A query's rows as Parquet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
         return path.read_bytes()
+
+
+def delivered(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    *,
+    seen: Collection[bytes] = (),
+    window: Window | None = None,
+    **fields: Any,
+) -> str:
+    """The file of a lake's objects, of which those named `seen` had been read before."""
+    window = window or Window(utc("2026-11-20 00:00"), utc("2026-11-21 00:00"))
+    selection = selected(lake, window, seen=seen)
+    with CsvStream(con, query.rows(con, contract(**fields), selection, lake)) as stream:
+        return b"".join(stream).decode()
+
+
+def selected(lake: Lake, window: Window, *, client: str = "acme", seen: Collection[bytes] = ()) -> Selection:
+    """A window's objects, of which those named `seen` had been read before."""
+    listed = lake.objects(client, window, deliver_from=date(2026, 11, 1))
+    read = [found for found in listed if found.name_hash in seen]
+    return Selection(
+        window,
+        [found for found in read if found.hour + HOUR > window.start],
+        [found for found in listed if found not in read],
+    )

@@ -9,17 +9,20 @@ from typing import Any
 
 import boto3
 
-from referral_delivery import encode, query
-from referral_delivery.backfill import backfill
-from referral_delivery.contract import Contract
-from referral_delivery.event import Kind
-from referral_delivery.export import Exporter, Request
-from referral_delivery.lake import Lake
-from referral_delivery.ledger import Ledger
-from referral_delivery.resend import resend
-from referral_delivery.upload import Uploads
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.delivery.backfill import backfill
+from referral_delivery.delivery.export import Exporter
+from referral_delivery.delivery.plan import Pace
+from referral_delivery.delivery.report import Request
+from referral_delivery.delivery.resend import resend
+from referral_delivery.file import encode
+from referral_delivery.file.upload import Uploads
+from referral_delivery.file.writer import FileWriter
+from referral_delivery.lake import connection
+from referral_delivery.lake.objects import Lake
+from referral_delivery.ledger.occasion import Occasion
+from referral_delivery.ledger.table import Ledger
 from referral_delivery.window import Window
-from referral_delivery.writer import FileWriter
 
 DIED = 137
 
@@ -42,13 +45,13 @@ def main() -> None:
 
     Imports and clients are made once, before any thread or connection, so that a fork costs next to nothing.
     """
-    region, endpoint_url = sys.argv[1:]
+    region, s3_url, dynamodb_url = sys.argv[1:]
     session = boto3.Session(
         aws_access_key_id="000000000000",
         aws_secret_access_key="local",
         region_name=region,
     )
-    clients = [session.client(name, endpoint_url=endpoint_url) for name in ("s3", "dynamodb")]
+    clients = [session.client("s3", endpoint_url=s3_url), session.client("dynamodb", endpoint_url=dynamodb_url)]
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
@@ -75,13 +78,15 @@ def _run_counted(asked: dict[str, Any], session: boto3.Session, clients: list[An
         writer=FileWriter(
             lake=Lake(s3, asked["lake_bucket"]),
             uploads=Uploads(s3, asked["delivery_bucket"]),
-            connect=lambda: query.connect(
+            connect=lambda: connection.connect(
                 endpoint_url=s3.meta.endpoint_url,
                 region=s3.meta.region_name,
+                bucket=asked["lake_bucket"],
                 credentials=frozen,
                 memory_mb=1_769,
             ),
         ),
+        pace=Pace((asked["objects_a_run"] + 0.5) / 840, 1e9) if asked["objects_a_run"] else Pace.of(1_769),
         clock=lambda: datetime.fromisoformat(asked["now"]).timestamp(),
     )
     _run(exporter, asked)
@@ -90,16 +95,16 @@ def _run_counted(asked: dict[str, Any], session: boto3.Session, clients: list[An
 
 def _run(exporter: Exporter, asked: dict[str, Any]) -> None:
     contract = Contract.model_validate(asked["contract"])
-    match Kind(asked["kind"]):
-        case Kind.RESEND:
-            resend(exporter.ledger, exporter.writer, contract.client, 1, now=exporter.now)
-        case Kind.BACKFILL:
+    match Occasion(asked["occasion"]):
+        case Occasion.RESEND:
+            resend(exporter.ledger, exporter.writer, contract.client, 1, request=asked["owner"], now=exporter.now)
+        case Occasion.BACKFILL:
             window = Window(*(datetime.fromisoformat(each) for each in asked["window"]))
             backfill(exporter.ledger, exporter.writer, contract, window, overlap=False, now=exporter.now)
-        case kind:
+        case occasion:
             due = datetime.fromisoformat(asked["due"])
             exporter.run(
-                Request(contract=contract, kind=kind, due=due, owner=asked["owner"], seconds_left=lambda: 900.0)
+                Request(contract=contract, occasion=occasion, due=due, owner=asked["owner"], seconds_left=lambda: 900.0)
             )
 
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from referral_delivery.event import ExportEvent
-from referral_delivery.export import Report, Status
+from referral_delivery.delivery.event import ExportEvent
+from referral_delivery.delivery.report import Report, Status
 from referral_delivery.window import HOUR
 from tests.stack.conftest import Lab
 from tests.support import utc
@@ -29,6 +29,7 @@ def check(lab: Lab, referrals: list[str]) -> None:
         assert one.window.end == other.window.start
 
 
+@pytest.mark.ledger
 @pytest.mark.timeout(900)
 def test_twenty_runs_at_once_make_one_file_a_window_and_the_rest_end_quietly(
     lab: Lab, record_property: Callable[[str, object], None]
@@ -52,6 +53,7 @@ def test_twenty_runs_at_once_make_one_file_a_window_and_the_rest_end_quietly(
     record_property("runs at once", ROUNDS * RUNS)
 
 
+@pytest.mark.ledger
 def test_twenty_invocations_of_the_function_at_once_make_one_file(
     lab: Lab, record_property: Callable[[str, object], None]
 ) -> None:

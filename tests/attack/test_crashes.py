@@ -18,19 +18,22 @@ from typing import Any
 import duckdb
 import pytest
 
-from referral_delivery.backfill import backfill
-from referral_delivery.export import Status
-from referral_delivery.records import Delivery
-from referral_delivery.resend import resend
+from referral_delivery.delivery.backfill import backfill
+from referral_delivery.delivery.lease import LEASE_SECONDS
+from referral_delivery.delivery.report import Status
+from referral_delivery.delivery.resend import resend
+from referral_delivery.ledger.records import Delivery
 from referral_delivery.window import Window
 from referralctl.stacks import Stack
 from tests.attack.child import DIED
-from tests.stack.conftest import Lab
+from tests.stack.conftest import Lab, sweep
 from tests.support import utc
 
-pytestmark = pytest.mark.attack
+pytestmark = [pytest.mark.attack, pytest.mark.ledger]
 
 CHILD = Path(__file__).parent / "child.py"
+NOT_OURS = b"not ours"
+LEASE = timedelta(seconds=LEASE_SECONDS + 1)
 DUE, LATER = utc("2026-11-20 10:00"), utc("2026-11-20 11:00")
 WINDOW = Window(utc("2026-11-19 00:00"), utc("2026-11-20 00:00"))
 # Enough for several parts of an upload and several blocks of the stream.
@@ -41,13 +44,17 @@ MANY = [f"many-{number:06d}-{'x' * 90}" for number in range(100_000)]
 class Scenario:
     """What is run, what the lake holds for it, and what was done before."""
 
-    kind: str = "scheduled"
+    occasion: str = "scheduled"
     contract: dict[str, Any] = field(default_factory=dict)
     many: bool = False
     late: bool = False
     empty: bool = False
     delivered_before: bool = False
     died_before: dict[str, int] | None = None
+    swept: bool = False
+    name_is_taken: bool = False
+    objects_a_run: int | None = None
+    contract_changes: bool = False
 
 
 SCENARIOS = {
@@ -59,9 +66,13 @@ SCENARIOS = {
     "a run that finishes a sealed delivery": Scenario(
         contract={"file": {"manifest": True}}, died_before={"after_call": 9}
     ),
-    "a run that finishes one that had only begun": Scenario(died_before={"after_call": 7}),
-    "a resend": Scenario(kind="resend", delivered_before=True),
-    "a backfill": Scenario(kind="backfill", contract={"file": {"manifest": True}}),
+    "a run that follows one that died before its seal": Scenario(died_before={"after_call": 7}),
+    "a sealed delivery whose upload is gone": Scenario(died_before={"after_call": 9}, swept=True),
+    "a file whose name is taken": Scenario(contract={"file": {"manifest": True}}, name_is_taken=True),
+    "several deliveries in one run": Scenario(objects_a_run=1),
+    "a contract that changes before the next run": Scenario(contract_changes=True),
+    "a resend": Scenario(occasion="resend", delivered_before=True),
+    "a backfill": Scenario(occasion="backfill", contract={"deliver_from": "2026-11-20", "file": {"manifest": True}}),
 }
 
 
@@ -79,7 +90,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def children(stack: Stack) -> Iterator["subprocess.Popen[str]"]:
     """The process that forks a child for each line."""
-    command = [sys.executable, str(CHILD), "ap-southeast-2", stack.s3.meta.endpoint_url]
+    endpoints = [client.meta.endpoint_url for client in (stack.s3, stack.dynamodb)]
+    command = [sys.executable, str(CHILD), "ap-southeast-2", *endpoints]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
         assert process.stdin
@@ -100,10 +112,11 @@ class Attack:
         asked = {
             **{name: self.lab.stack[name] for name in ("ledger_table", "lake_bucket", "delivery_bucket")},
             "contract": self.contract.model_dump(mode="json"),
-            "kind": self.scenario.kind,
+            "occasion": self.scenario.occasion,
             "due": DUE.isoformat(),
             "window": [WINDOW.start.isoformat(), WINDOW.end.isoformat()],
             "now": self.lab.now.isoformat(),
+            "objects_a_run": self.scenario.objects_a_run,
             "owner": owner,
             **end,
         }
@@ -123,7 +136,7 @@ class Attack:
         """Run again after the lease's end, twice, looking at every file each time."""
         seen = self.lab.files()
         for _ in range(2):
-            self.lab.now += timedelta(seconds=931)
+            self.lab.now += LEASE
             self._run_again()
             now = self.lab.files()
             assert {name: now[name] for name in seen} == seen, "a visible file changed"
@@ -131,21 +144,26 @@ class Attack:
 
     def _run_again(self) -> None:
         exporter = self.lab.exporter
-        match self.scenario.kind:
+        match self.scenario.occasion:
             case "resend":
-                report = resend(exporter.ledger, exporter.writer, self.lab.client, 1, now=exporter.now)
+                report = resend(
+                    exporter.ledger, exporter.writer, self.lab.client, 1, request=uuid.uuid4().hex, now=exporter.now
+                )
                 assert report.status is Status.RESENT
             case "backfill":
                 backfill(exporter.ledger, exporter.writer, self.contract, WINDOW, overlap=False, now=exporter.now)
             case _:
-                self.lab.deliver(self.contract, due=LATER)
+                changed = {"attributes": ["referral_id", "received_at"]} if self.scenario.contract_changes else {}
+                self.lab.deliver(self.lab.contract(**self.scenario.contract | changed), due=LATER)
 
     def check(self) -> None:
         """Nothing lost, nothing doubled, no gap, and the ledger agrees."""
         files = {name: body for name, body in self.lab.files().items() if not name.endswith(".manifest.json")}
+        if self.scenario.name_is_taken:
+            assert files.pop(f"referrals_{self.lab.client}_20261120T100000Z_000001.csv") == NOT_OURS
         recorded = self.lab.ledger.deliveries(self.lab.client)
         made = [each for each in recorded if each.key]
-        if self.scenario.kind == "backfill":
+        if self.scenario.occasion == "backfill":
             made = [each for each in self.lab.ledger.backfills(self.lab.client) if isinstance(each, Delivery)]
         else:
             assert [each.sequence for each in made] == list(range(1, len(made) + 1))
@@ -156,7 +174,7 @@ class Attack:
             assert (delivery.size_bytes, delivery.sha256) == (len(body), hashlib.sha256(body).hexdigest())
             assert delivery.rows == len(_identities(body))
         copies = set(files) - set(numbered)
-        assert (not copies) or self.scenario.kind == "resend"
+        assert (not copies) or self.scenario.occasion == "resend"
         for copy in copies:
             assert files[copy] == next(iter(files[name] for name in numbered))
         if self.scenario.contract.get("file", {}).get("manifest"):
@@ -171,7 +189,7 @@ def prepared(lab: Lab, many: bytes, children: "subprocess.Popen[str]") -> Callab
     def prepare(scenario: Scenario) -> Attack:
         mine = dataclasses.replace(lab, client=f"lab-{uuid.uuid4().hex[:12]}", now=utc("2026-11-20 12:00"))
         referrals = ["a", "b"]
-        if scenario.kind == "backfill":
+        if scenario.occasion == "backfill":
             mine.put_referrals("2026-11-19 09", "a", "b")
         elif scenario.empty:
             referrals = []
@@ -185,12 +203,21 @@ def prepared(lab: Lab, many: bytes, children: "subprocess.Popen[str]") -> Callab
         if scenario.many:
             mine.put("2026-11-20 09", many)
             referrals = sorted(["a", "b", *MANY])
+        if scenario.objects_a_run:
+            for name in ("c", "d"):
+                mine.put_referrals("2026-11-20 09", name)
+            referrals += ["c", "d"]
         attack = Attack(mine, scenario, referrals, children)
         if scenario.delivered_before:
             mine.deliver(attack.contract, due=DUE)
         if scenario.died_before:
             assert attack.child(scenario.died_before, owner="zeroth") is None
-            mine.now += timedelta(seconds=931)
+            mine.now += LEASE
+        if scenario.swept:
+            sweep(mine)
+        if scenario.name_is_taken:
+            key = f"downloads/{mine.client}/referrals_{mine.client}_20261120T100000Z_000001.csv"
+            mine.stack.s3.put_object(Bucket=mine.stack["delivery_bucket"], Key=key, Body=NOT_OURS)
         return attack
 
     return prepare

@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,15 +22,17 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from referral_delivery import query
-from referral_delivery.event import Kind
-from referral_delivery.export import Exporter, Request, Status
+from referral_delivery.delivery.export import Exporter
+from referral_delivery.delivery.plan import Pace
+from referral_delivery.delivery.report import Request, Status
+from referral_delivery.file.upload import Uploads
+from referral_delivery.file.writer import FileWriter
 from referral_delivery.handlers.export import CLIENT_CONFIG
-from referral_delivery.lake import Lake
-from referral_delivery.ledger import Ledger
-from referral_delivery.upload import Uploads
-from referral_delivery.writer import FileWriter
-from tests.stack.conftest import Lab, wait_for
+from referral_delivery.lake import connection
+from referral_delivery.lake.objects import Lake
+from referral_delivery.ledger.occasion import Occasion
+from referral_delivery.ledger.table import Ledger
+from tests.stack.conftest import FASTER, Lab, wait_for
 from tests.support import utc
 
 pytestmark = pytest.mark.attack
@@ -151,7 +154,7 @@ class Faults:
             return self._exporter(clients).run(
                 Request(
                     contract=self.lab.contract(file={"manifest": True}),
-                    kind=Kind.SCHEDULED,
+                    occasion=Occasion.SCHEDULED,
                     due=DUE,
                     owner="first",
                     seconds_left=lambda: 900.0,
@@ -187,14 +190,17 @@ class Faults:
             writer=FileWriter(
                 lake=Lake(clients["s3"], self.lab.stack["lake_bucket"]),
                 uploads=Uploads(clients["s3"], self.lab.stack["delivery_bucket"]),
-                connect=lambda: query.connect(
+                connect=lambda: connection.connect(
                     endpoint_url=self.proxy.url,
                     region="ap-southeast-2",
+                    bucket=self.lab.stack["lake_bucket"],
                     credentials=credentials.get_frozen_credentials(),
                     memory_mb=1_769,
                 ),
             ),
+            pace=Pace.of(1_769),
             clock=lambda: self.lab.now.timestamp(),  # noqa: PLW0108 - the test moves `now`
+            sleep=lambda seconds: time.sleep(seconds / FASTER),
         )
 
 

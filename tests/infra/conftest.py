@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from referralctl.local.program import evaluate
-from tests.recorder import ACCOUNT_ID, REGION, Recorded, RecordingMonitor
+from local_aws.program import evaluate
+from tests.recorder import ACCOUNT_ID, REGION, Recorded, Recorder, RecordingMonitor
 from tests.support import ed25519_key, write_client
 
 KMS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/11111111-2222-3333-4444-555555555555"
+# The one that a stack makes for itself, as the recorder answers.
+OWN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:encryption-key"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Graph:
         found = [each for each in self.resources if each.custom and each.type.endswith(f":{type_}")]
         return sorted(found, key=lambda each: each.name)
 
+    def one(self, type_: str, name: str) -> Recorded:
+        """The AWS resource of a type that the program calls `name`."""
+        (found,) = [each for each in self.of(type_) if each.name == name]
+        return found
+
     def comparable(self) -> list[tuple[Any, ...]]:
         """Everything that may not differ between two evaluations."""
         return sorted(
@@ -34,6 +41,8 @@ class Graph:
                 each.urn,
                 each.parent,
                 each.protect,
+                each.deleted_with,
+                each.dependencies,
                 json.dumps(each.inputs, sort_keys=True, default=lambda a: a.path),
             )
             for each in self.resources
@@ -47,10 +56,19 @@ Program = Callable[..., Graph]
 def program() -> Program:
     """Evaluates the program: `program(clients_folder, retention_days="7")`."""
 
-    def run(clients: Path, *, stack: str = "test", **config: str) -> Graph:
-        monitor = RecordingMonitor()
-        settings = {"clients": str(clients), "function_target": "local"} | config
-        outputs = evaluate(monitor.mocks, stack=stack, region=REGION, config=settings, monitor=monitor)
+    def run(
+        folder: Path | str,
+        /,
+        *,
+        stack: str = "test",
+        region: str = REGION,
+        referred: dict[str, dict[str, Any]] | None = None,
+        **config: str,
+    ) -> Graph:
+        partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
+        monitor = RecordingMonitor(Recorder(partition, region, referred))
+        settings = {"clients": str(folder)} | config
+        outputs = evaluate(monitor.mocks, stack=stack, region=region, config=settings, monitor=monitor)
         return Graph(monitor.graph, outputs)
 
     return run
@@ -74,12 +92,19 @@ def graph(program: Program, clients: Path) -> Graph:
 
 
 @pytest.fixture(scope="session")
-def graph_with_cmk(program: Program, clients: Path) -> Graph:
-    """The graph of a stack that encrypts with a key of its own."""
-    return program(clients, kms_key_arn=KMS_KEY)
+def graph_with_given_key(program: Program, clients: Path) -> Graph:
+    """The graph of a stack that encrypts with a given key."""
+    return program(clients, encryption=KMS_KEY)
 
 
-@pytest.fixture(params=["sse-s3", "cmk"])
-def any_graph(request: pytest.FixtureRequest, graph: Graph, graph_with_cmk: Graph) -> Graph:
-    """Both graphs, one after the other."""
-    return graph if request.param == "sse-s3" else graph_with_cmk
+@pytest.fixture(scope="session")
+def graph_with_own_key(program: Program, clients: Path) -> Graph:
+    """The graph of a stack that makes the key that it encrypts with."""
+    return program(clients, encryption="stack")
+
+
+@pytest.fixture(params=["graph", "graph_with_own_key", "graph_with_given_key"])
+def any_graph(request: pytest.FixtureRequest) -> Graph:
+    """The graphs of all kinds of encryption, one after the other."""
+    found: Graph = request.getfixturevalue(request.param)
+    return found

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import pulumi
 import pytest
-import yaml
 
-from infra.settings import PROJECT_FOLDER, StackSettings
-from referral_delivery.event import ExportEvent
+from infra import PROJECT_FOLDER
+from referral_delivery.delivery.event import ExportEvent
 from referral_delivery.settings import Settings
 from tests.infra.conftest import Graph, Program
 from tests.recorder import ACCOUNT_ID, REGION
@@ -48,32 +48,28 @@ def test_a_clients_schedules_carry_its_contract_and_the_scheduled_time(graph: Gr
 
 
 def test_the_functions_environment_is_exactly_its_settings(graph: Graph) -> None:
-    (function,) = graph.of("Function")
+    function = graph.one("Function", "export-function")
     variables = function.inputs["environment"]["variables"]
     assert set(variables) == {name.upper() for name in Settings.model_fields}
     assert Settings.from_environment(variables).delivery_bucket == "downloads-id"
 
 
-def test_the_function_is_arm64_python_313_with_an_on_failure_queue(graph: Graph) -> None:
-    (function,), (retries,) = graph.of("Function"), graph.of("FunctionEventInvokeConfig")
-    assert (function.inputs["architectures"], function.inputs["runtime"]) == (["arm64"], "python3.13")
-    assert function.inputs["timeout"] == 900
-    assert retries.inputs["destinationConfig"]["onFailure"]["destination"].endswith(":export-failures")
+def test_the_functions_size_and_reserve_are_the_settings(program: Program, clients: Path, graph: Graph) -> None:
+    function = graph.one("Function", "export-function")
+    assert (function.inputs["memorySize"], function.inputs["ephemeralStorage"]) == (1769, {"size": 512})
+    assert "reservedConcurrentExecutions" not in function.inputs
+    function = program(clients, function_memory_mb="2048", function_ephemeral_mb="1024", function_concurrency="50").one(
+        "Function", "export-function"
+    )
+    assert (function.inputs["memorySize"], function.inputs["ephemeralStorage"]) == (2048, {"size": 1024})
+    assert function.inputs["reservedConcurrentExecutions"] == 50
 
 
-def test_every_alarm_has_an_action_and_they_watch_queues_and_errors(graph: Graph) -> None:
-    alarms = {each.name: each.inputs for each in graph.of("MetricAlarm")}
-    assert set(alarms) == {
-        "monitoring-failure-queue",
-        "monitoring-schedule-dlq",
-        "monitoring-function-errors",
-    }
-    (topic,) = graph.of("Topic")
-    for alarm in alarms.values():
-        assert alarm["alarmActions"] == [f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{topic.name}"]
-    queues = {each.inputs["name"] for each in graph.of("Queue")}
-    watched = {alarm["dimensions"].get("QueueName") for alarm in alarms.values()} - {None}
-    assert watched == queues
+def test_spread_minutes_spread_the_starts(program: Program, clients: Path) -> None:
+    spread = program(clients, spread_minutes="15")
+    assert spread.one("Schedule", "schedules-watch").inputs["flexibleTimeWindow"] == {"mode": "OFF"}
+    for schedule in [each for each in spread.of("Schedule") if each.name != "schedules-watch"]:
+        assert schedule.inputs["flexibleTimeWindow"] == {"mode": "FLEXIBLE", "maximumWindowInMinutes": 15}
 
 
 def test_an_alarm_address_is_subscribed(program: Program, clients: Path, graph: Graph) -> None:
@@ -84,7 +80,7 @@ def test_an_alarm_address_is_subscribed(program: Program, clients: Path, graph: 
 
 def test_a_production_stack_protects_what_cannot_be_made_again(program: Program, clients: Path, graph: Graph) -> None:
     assert not [each for each in graph.resources if each.protect]
-    production = program(clients, production="true")
+    production = program(clients, production="true", alarm_email="oncall@example.com")
     assert {each.type.rpartition(":")[2] for each in production.resources if each.protect} == {
         "Bucket",
         "Server",
@@ -105,34 +101,23 @@ def test_the_ledger_is_on_demand_and_restorable(graph: Graph) -> None:
 
 def test_outputs_have_what_operators_and_commands_need(graph: Graph) -> None:
     assert set(graph.outputs) == {
-        *("sftp_host", "sftp_port", "sftp_host_key_fingerprint", "sftp_server_id"),
-        *("delivery_bucket", "lake_bucket", "function_name", "ledger_table", "schedule_group"),
-        *("failure_queue_url", "schedule_dlq_url", "alarm_topic_arn", "client_folders"),
+        *("region", "sftp_host", "sftp_port", "sftp_host_key_fingerprints", "sftp_server_id"),
+        *("delivery_bucket", "delivery_bucket_arn", "lake_bucket", "lake_prefix", "access_log_bucket"),
+        *("function_name", "function_arn", "watch_function_name", "ledger_table", "clients"),
+        *("schedule_group", "schedule_role_arn", "schedule_dlq_arn"),
+        *("announce_failure_queue_url", "receive_function_name", "receive_failure_queue_url"),
+        *("failure_queue_url", "schedule_dlq_url", "alarm_topic_arn", "client_folders", "roster"),
     }
+    assert graph.outputs["region"] == REGION
     assert graph.outputs["client_folders"]["acme"] == "downloads/acme"
 
 
-def test_pulumi_yaml_declares_exactly_the_settings_with_their_defaults() -> None:
-    declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
-    fields = StackSettings.model_fields
-    assert set(declared) == set(fields)
-    assert {name: each["default"] for name, each in declared.items() if "default" in each} == {
-        name: ("" if field.default is None else field.default)
-        for name, field in fields.items()
-        if not field.is_required()
+def test_an_output_tells_what_to_send_to_each_client_in_words_that_stay_the_same(graph: Graph) -> None:
+    assert graph.outputs["clients"] == {
+        "acme": "user acme, files in /downloads, due 06:00 and 18:30, every day, Australia/Sydney",
+        "globex": "user globex, files in /downloads, due every 15m, every day, UTC",
+        "a" * 32: f"user {'a' * 32}, files in /downloads, due 06:00 and 18:30, every day, Australia/Sydney",
     }
-
-
-def test_a_bad_setting_stops_before_anything_is_made_and_is_named(program: Program, clients: Path) -> None:
-    with pytest.raises(
-        Exception, match=r"stack configuration: referrals:retention_days: .*; set it with `pulumi config"
-    ):
-        program(clients, retention_days="0")
-
-
-def test_a_mistyped_client_folder_removes_nobody(program: Program, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="no such folder of client files"):
-        program(tmp_path / "cleints")
 
 
 def test_the_program_imports_nothing_of_the_operators_command_or_the_emulator() -> None:
@@ -141,3 +126,10 @@ def test_the_program_imports_nothing_of_the_operators_command_or_the_emulator() 
         assert "referralctl" not in text.replace("`referralctl", ""), path
         assert "ministack" not in text, path
     assert len((PROJECT_FOLDER / "infra" / "__main__.py").read_text().splitlines()) <= 50
+
+
+def test_notices_that_nothing_would_send_are_refused_and_not_promised(program: Program, tmp_path: Path) -> None:
+    webhook = {"url": "https://hooks.acme.example/x", "secret_parameter": "/referrals/acme/webhook"}
+    write_client(tmp_path, "acme", notices={"webhook": webhook})
+    with pytest.raises(pulumi.RunError, match="notices: found them in the files of acme; this version sends none"):
+        program(tmp_path)

@@ -1,9 +1,10 @@
 """A local system of this worker's own, and a laboratory that drives deliveries in it."""
 
 import json
+import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,29 +13,47 @@ from typing import Any
 
 import boto3
 import pytest
+from typer.testing import CliRunner
 
-from infra.settings import PROJECT_FOLDER
-from referral_delivery import query
-from referral_delivery.contract import Contract
-from referral_delivery.event import ExportEvent, Kind
-from referral_delivery.export import DOWNLOADS, Exporter, Report, Request
-from referral_delivery.lake import PREFIX, Lake
-from referral_delivery.ledger import Ledger
-from referral_delivery.upload import Uploads
-from referral_delivery.writer import FileWriter
-from referralctl.local.sftp import SftpSession, require_openssh, write_known_hosts
-from referralctl.local.system import LocalSystem, session
+from infra import PROJECT_FOLDER
+from local_aws.sftp import SftpSession, require_openssh, write_known_hosts
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.delivery.event import ExportEvent
+from referral_delivery.delivery.export import Exporter
+from referral_delivery.delivery.plan import Pace
+from referral_delivery.delivery.report import Report, Request
+from referral_delivery.file.upload import DOWNLOADS, Uploads
+from referral_delivery.file.writer import FileWriter
+from referral_delivery.lake import connection
+from referral_delivery.ledger.occasion import Occasion
+from referral_delivery.ledger.table import Ledger
+from referralctl.local_system import LocalSystem, session
+from referralctl.main import app
 from referralctl.stacks import Stack
-from tests.support import contract, parquet, utc, write_client
+from tests.reference import dynamodb_local
+from tests.reference.ledger import moved
+from tests.support import contract, host_key_pem, parquet, utc, write_client
 
 CLIENTS = ("acme", "globex", "initech")
 # Deployed clients that are not due while the tests run; a test takes one that no other has.
-QUIET = tuple(f"quiet-{number:02d}" for number in range(16))
+MEMORY_MB = 1_769
+# A run that looks at another's lease every five seconds does so twenty times a second in the tests.
+FASTER = 100
+QUIET = tuple(f"quiet-{number:02d}" for number in range(32))
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """stack.json of a running local system with three clients, due every minute."""
+def host_key() -> str:
+    """The private key that the SFTP server is given; of another type than the one that the emulator would make."""
+    return host_key_pem("ecdsa")
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, host_key: str) -> Iterator[dict[str, Any]]:
+    """stack.json of a running local system with three clients, due every minute; LOCAL_SYSTEM names one that is up."""
+    if up := os.environ.get("LOCAL_SYSTEM"):
+        yield json.loads(Path(up).read_text(encoding="utf-8"))
+        return
     folder = tmp_path_factory.mktemp("system")
     for name in CLIENTS:
         write_client(folder / "clients", name, schedule={"every": "1m"}, attributes=["referral_id", "email"])
@@ -42,7 +61,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     for name in QUIET:
         attributes, file = ["referral_id", "source"], {"manifest": True}
         write_client(folder / "clients", name, schedule={"at": [later]}, attributes=attributes, file_=file)
-    local = LocalSystem(folder / "local")
+    local = LocalSystem(folder / "local", {"sftp_host_key": host_key})
     try:
         yield local.up(folder / "clients")
     finally:
@@ -50,9 +69,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def stack(system: dict[str, Any]) -> Stack:
-    """The deployed stack."""
-    return Stack(system["outputs"], local=system)
+def stack(
+    system: dict[str, Any], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The deployed stack; with `--reference`, its ledger is in a DynamoDB Local of its own."""
+    deployed = Stack(system["outputs"], local=system)
+    if not request.config.getoption("reference"):
+        yield deployed
+        return
+    with dynamodb_local.running(tmp_path_factory.mktemp("dynamodb") / "dynamodb.log") as endpoint_url:
+        yield moved(deployed, endpoint_url)
 
 
 @dataclass
@@ -71,7 +97,7 @@ class Lab:
     def put(self, hour: str, rows: Sequence[Mapping[str, Any]] | bytes, types: Mapping[str, str] | None = None) -> str:
         """Put an object into the lake's hour (`2026-11-20 05`); the answer is its key."""
         day, _, number = hour.partition(" ")
-        key = f"{PREFIX}/client={self.client}/dt={day}/hr={number}/{uuid.uuid4().hex}.parquet"
+        key = f"{self.stack.lake.client_prefix(self.client)}/dt={day}/hr={number}/{uuid.uuid4().hex}.parquet"
         body = rows if isinstance(rows, bytes) else parquet(rows, types)
         self.stack.s3.put_object(Bucket=self.stack["lake_bucket"], Key=key, Body=body)
         return key
@@ -81,16 +107,18 @@ class Lab:
         stamp = f"{hour}:{minute:02d}:00"
         return self.put(hour, [{"referral_id": identity, "received_at": stamp} for identity in identities])
 
-    def deliver(self, contract: Contract | None = None, *, due: datetime | None = None, owner: str = "") -> Report:
-        """Run the function's code here, at the test's time."""
+    def put_sources(self, hour: str, *identities: str) -> str:
+        """Put referrals with these ids and a source, stamped on the hour; the answer is the object's key."""
+        stamp = f"{hour}:00:00"
+        return self.put(hour, [{"referral_id": each, "source": "site", "received_at": stamp} for each in identities])
+
+    def deliver(
+        self, contract: Contract | None = None, *, due: datetime | None = None, owner: str = "", **told: Any
+    ) -> Report:
+        """Run the function's code here, at the test's time; `told` are further fields of its Request."""
+        asked = {"contract": contract or self.contract(), "occasion": Occasion.SCHEDULED, "due": due}
         return self.exporter.run(
-            Request(
-                contract=contract or self.contract(),
-                kind=Kind.SCHEDULED,
-                due=due,
-                owner=owner or uuid.uuid4().hex,
-                seconds_left=lambda: 900.0,
-            )
+            Request(**{**asked, "owner": owner or uuid.uuid4().hex, "seconds_left": lambda: 900.0, **told})
         )
 
     @cached_property
@@ -101,16 +129,19 @@ class Lab:
         return Exporter(
             ledger=self.ledger,
             writer=FileWriter(
-                lake=Lake(self.stack.s3, self.stack["lake_bucket"]),
+                lake=self.stack.lake,
                 uploads=Uploads(self.stack.s3, self.stack["delivery_bucket"]),
-                connect=lambda: query.connect(
+                connect=lambda: connection.connect(
                     endpoint_url=self.stack.s3.meta.endpoint_url,
                     region="ap-southeast-2",
+                    bucket=self.stack["lake_bucket"],
                     credentials=credentials.get_frozen_credentials(),
-                    memory_mb=1_769,
+                    memory_mb=MEMORY_MB,
                 ),
             ),
+            pace=Pace.of(MEMORY_MB),
             clock=lambda: self.now.timestamp(),  # noqa: PLW0108 - the test moves `now`
+            sleep=lambda seconds: time.sleep(seconds / FASTER),
         )
 
     @cached_property
@@ -134,6 +165,10 @@ class Lab:
             key.removeprefix(prefix): self.stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys
         }
 
+    def csv_files(self) -> dict[str, bytes]:
+        """The client's files without their manifests."""
+        return {name: content for name, content in self.files().items() if name.endswith(".csv")}
+
     def delivered(self) -> list[str]:
         """All delivered referral ids, from all files, sorted."""
         return sorted(line for content in self.files().values() for line in content.decode().splitlines()[1:])
@@ -148,6 +183,13 @@ class Lab:
         """Upload ids that are neither completed nor aborted."""
         found = self.stack.s3.list_multipart_uploads(Bucket=self.stack["delivery_bucket"]).get("Uploads", [])
         return [upload["UploadId"] for upload in found if f"/{self.client}/" in upload["Key"]]
+
+
+def sweep(lab: Lab) -> None:
+    """Abort what the client's uploads have in progress, as the bucket's rule does after two days."""
+    for upload in lab.stack.s3.list_multipart_uploads(Bucket=lab.stack["delivery_bucket"]).get("Uploads", []):
+        if f"/{lab.client}/" in upload["Key"]:
+            lab.exporter.writer.uploads.abort(upload["Key"], upload["UploadId"])
 
 
 @pytest.fixture
@@ -165,6 +207,23 @@ def _quiet_names() -> Iterator[str]:
 def quiet(stack: Stack, system: dict[str, Any], _quiet_names: Iterator[str]) -> Lab:
     """A laboratory with a deployed client that is not due; the clock is the real one where the function runs."""
     return Lab(stack, next(_quiet_names), session(system))
+
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def command(system: dict[str, Any], tmp_path: Path) -> Command:
+    """Runs a command with `--json`; its facts, or its message where it printed none."""
+    outputs = tmp_path / "stack.json"
+    outputs.write_text(json.dumps(system))
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(app, [*arguments, "--outputs", str(outputs), "--json"])
+        assert done.exit_code == code, (done.stdout, done.stderr, done.exception)
+        return json.loads(done.stdout) if done.stdout else done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,15 @@
 import hashlib
 import itertools
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from referralctl.local.system import generate_key, session
+from local_aws.sftp import host_key_fingerprint
+from referralctl.local_system import generate_key, session
 from referralctl.stacks import Stack
 from tests.stack.conftest import CLIENTS
 
@@ -34,7 +36,7 @@ def _a_file_for_everyone(stack: Stack) -> None:
 
 
 def role_name(stack: Stack, client: str) -> str:
-    return f"{stack['schedule_group']}-{client}-sftp"
+    return f"{stack['schedule_group']}.{client}.sftp"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,15 @@ def as_role(stack: Stack, system: dict[str, Any], iam: Any) -> Any:
         return made[client]
 
     return s3
+
+
+def test_clients_see_the_given_host_key(system: dict[str, Any], stack: Stack, host_key: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_text(host_key)
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", file], capture_output=True, text=True, check=True).stdout.split()
+    assert host_key_fingerprint(system["sftp"]["host"], system["sftp"]["port"]) == shown[1]
+    assert stack.outputs["sftp_host_key_fingerprints"] == [shown[1]]
 
 
 def may(client: str, other: str, action: str) -> bool:
@@ -166,5 +177,5 @@ def test_the_bucket_says_that_files_expire_after_14_days(stack: Stack) -> None:
     by_id = {rule["ID"]: rule for rule in rules}
     expire, abort = by_id["expire-downloads"], by_id["abort-incomplete-uploads"]
     assert (expire["Filter"], expire["Expiration"]) == ({"Prefix": "downloads/"}, {"Days": 14})
-    assert abort["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert abort["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert "Expiration" not in abort

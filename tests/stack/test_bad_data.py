@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from referral_delivery.errors import DataError, MissingAttribute, MissingLake, UnreadableObject, WrongType
-from referral_delivery.lake import Lake
+from referral_delivery.lake.objects import Lake
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
 
@@ -45,6 +45,15 @@ def test_an_object_with_a_damaged_page_is_named(lab: Lab) -> None:
         body[position] ^= 0x5A
     key = lab.put("2026-11-20 09", bytes(body))
     assert key in refused(lab, UnreadableObject)
+
+
+def test_a_text_that_is_no_utf_8_is_refused_with_its_object_and_without_itself(lab: Lab) -> None:
+    body = parquet([{"referral_id": "secret-e-mail@example.com", "received_at": "2026-11-20 09:00:00"}])
+    key = lab.put("2026-11-20 09", body.replace(b"secret-e-mail", b"secret\xe9e-mail"))
+    said = refused(lab, UnreadableObject)
+    assert key in said
+    assert "secret" not in said
+    assert "example.com" not in said
 
 
 def test_received_at_of_a_wrong_type_is_named(lab: Lab) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.aws_calls import AwsCalls
 from benchmarks.history import object_key, put_history, stand_at
-from referralctl.local.system import session
+from referralctl.local_system import session
 from referralctl.stacks import Stack
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
@@ -16,7 +16,7 @@ from tests.support import parquet, utc
 HOUR = utc("2026-11-20 11:00")
 # DuckDB's reads of the Parquet itself are not among them.
 CALLS = {
-    "UpdateItem": 3,
+    "UpdateItem": 2,
     "ListObjectsV2": 3,
     "Query": 1,
     "CreateMultipartUpload": 1,
@@ -37,23 +37,36 @@ def _counted(system: dict[str, Any]) -> tuple[Lab, AwsCalls]:
     lab = Lab(stack, f"lab-{uuid.uuid4().hex[:12]}", session(system), now=HOUR + timedelta(hours=1))
     body = parquet([{"referral_id": "a", "received_at": f"{HOUR:%Y-%m-%d %H:%M:%S}"}])
     stack.s3.put_object(Bucket=stack["lake_bucket"], Key=object_key(lab.client, HOUR), Body=body)
-    stand_at(stack, lab.client, HOUR)
+    stand_at(stack, lab.contract(), HOUR)
     for client in (stack.s3, stack.dynamodb):
         calls.watch(client.meta.events)
     return lab, calls
 
 
-def test_an_hourly_delivery_of_one_part_makes_eleven_aws_calls(counted: tuple[Lab, AwsCalls]) -> None:
+def test_an_hourly_delivery_of_one_part_makes_ten_aws_calls(counted: tuple[Lab, AwsCalls]) -> None:
     lab, calls = counted
     lab.deliver()
     assert calls.operations == CALLS
     assert lab.delivered() == ["a"]
 
 
-def test_a_manifest_is_the_twelfth_call(counted: tuple[Lab, AwsCalls]) -> None:
+def test_a_manifest_is_the_eleventh_call(counted: tuple[Lab, AwsCalls]) -> None:
     lab, calls = counted
-    lab.deliver(lab.contract(file={"manifest": True}))
+    contract = lab.contract(file={"manifest": True})
+    stand_at(lab.stack, contract, HOUR)
+    calls.clear()
+    lab.deliver(contract)
     assert calls.operations == CALLS | {"PutObject": 1}
+
+
+def test_a_contract_that_has_changed_is_kept_with_one_call_more_and_only_once(counted: tuple[Lab, AwsCalls]) -> None:
+    lab, calls = counted
+    contract = lab.contract(attributes=[{"name": "id", "from": "referral_id"}])
+    lab.deliver(contract, due=HOUR + timedelta(minutes=30))
+    assert calls.operations == CALLS | {"PutItem": 1}
+    calls.clear()
+    lab.deliver(contract)
+    assert calls.operations == CALLS
 
 
 def test_a_run_with_nothing_due_claims_and_releases_and_lists_nothing(counted: tuple[Lab, AwsCalls]) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from referral_delivery.delivery.report import Status
 from referral_delivery.errors import UnreadableObject
-from referral_delivery.export import Status
 from tests.stack.conftest import Lab
 from tests.support import parquet, utc
 
@@ -93,6 +93,7 @@ def test_an_empty_window_is_a_file_with_a_header(lab: Lab) -> None:
     assert delivery.sha256 == hashlib.sha256(b"referral_id,mail\n").hexdigest()
 
 
+@pytest.mark.ledger
 def test_a_skipped_empty_window_is_a_record_alone_and_takes_no_number(lab: Lab) -> None:
     skipping = lab.contract(file={"when_empty": "skip"})
     (empty,) = lab.deliver(skipping, due=utc("2026-11-20 10:00")).deliveries
@@ -111,6 +112,7 @@ def test_a_window_whose_objects_hold_no_row_of_it_is_empty(lab: Lab) -> None:
     assert lab.delivered() == ["after-the-window"]
 
 
+@pytest.mark.ledger
 def test_the_ledger_has_rows_bytes_and_hash_of_the_file_as_the_client_gets_it(lab: Lab) -> None:
     lab.put_referrals("2026-11-20 09", "a", "b", "c")
     lab.deliver(lab.contract(file={"compression": "gzip"}))
@@ -181,6 +183,7 @@ def test_a_listing_of_more_than_a_thousand_objects_is_read_whole(lab: Lab) -> No
     assert delivery.rows == 1_005
 
 
+@pytest.mark.ledger
 def test_a_failed_run_leaves_the_cursor_and_gives_the_lease_back(lab: Lab) -> None:
     lab.deliver(due=utc("2026-11-20 09:00"))
     key = lab.put("2026-11-20 09", b"no parquet")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from referral_delivery.event import ExportEvent, Kind
+from referral_delivery.delivery.event import ExportEvent
+from referral_delivery.ledger.occasion import Occasion
 from tests.stack.conftest import CLIENTS, Lab
 
 
@@ -31,9 +32,9 @@ def test_a_scheduled_event_is_delivered_by_the_function_with_its_own_role(lab: L
 
 
 def test_an_unsubstituted_scheduled_time_means_now(lab: Lab) -> None:
-    report = lab.invoke(ExportEvent(contract=lab.contract(), kind=Kind.MANUAL))
+    report = lab.invoke(ExportEvent(contract=lab.contract(), occasion=Occasion.MANUAL))
     assert report["status"] == "delivered"
-    assert report["deliveries"][0]["kind"] == "manual"
+    assert report["deliveries"][0]["occasion"] == "manual"
 
 
 def test_the_function_reports_its_own_peak_memory(lab: Lab) -> None:
@@ -85,12 +86,14 @@ def test_logs_and_metrics_name_the_delivery_and_hold_no_row(
     measured = next(line for line in lines if "_aws" in line)
     assert published["correlation_id"] == scheduled["execution_id"]
     assert (published["client"], published["sequence"], published["rows"]) == (lab.client, 1, 1)
-    assert {"Rows", "LateRows", "Bytes", "Seconds", "WindowLag"} <= set(measured)
-    assert (measured["client"], measured["Rows"]) == (lab.client, [1.0])
+    (described,) = measured["_aws"]["CloudWatchMetrics"]
+    assert {each["Name"] for each in described["Metrics"]} == {"Deliveries", "Rows", "WindowLag", "Failures"}
+    assert [set(each) for each in described["Dimensions"]] == [{"stack", "service"}], "none is a client's"
+    assert (measured["stack"], measured["Rows"], measured["Failures"]) == ("referrals-local", [1.0], [0.0])
     assert "very-private" not in log.read_text()
 
 
-def test_late_rows_are_the_same_in_ledger_and_metric(
+def test_late_rows_are_the_same_in_ledger_and_log(
     lab: Lab, scheduled: dict[str, Any], system: dict[str, Any], eventually: Any
 ) -> None:
     row = {"referral_id": "a", "email": "", "received_at": "2026-11-20 09:00:00"}
@@ -103,12 +106,12 @@ def test_late_rows_are_the_same_in_ledger_and_metric(
     lab.invoke({**scheduled, "scheduled_time": "2026-11-20T11:00:00Z"})
     log = Path(system["clients"]["acme"]["private_key"]).parents[1] / "emulator.log"
 
-    def measured() -> list[Any]:
-        lines = [line for line in log.read_text().splitlines() if line.startswith('{"_aws"') and lab.client in line]
-        return [json.loads(line)["LateRows"] for line in lines]
+    def counted() -> list[Any]:
+        lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{" and lab.client in line]
+        return [line["late_rows"] for line in lines if line.get("message") == "delivery published"]
 
-    eventually(lambda: len(measured()) == 2, seconds=20, what="two sets of metrics")
-    assert measured() == [[0.0], [2.0]]
+    eventually(lambda: len(counted()) == 2, seconds=20, what="two deliveries in the log")
+    assert counted() == [0, 2]
     assert [(each.rows, each.late_rows) for each in lab.ledger.deliveries(lab.client)] == [(1, 0), (3, 2)]
 
 

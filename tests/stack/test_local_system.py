@@ -1,4 +1,4 @@
-"""`referralctl local`, `deliver` and `lake load`, as an operator runs them."""
+"""`referralctl local` and `deliver`, as an operator runs them."""
 
 import json
 import os
@@ -11,11 +11,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psutil
 import pytest
+import yaml
+from typer.testing import CliRunner
 
-from referralctl.local.system import LocalSystem, LocalSystemError, known_hosts_line
+from infra.schedules import schedule_name
+from local_aws.emulator import Emulator
+from local_aws.sftp import known_hosts_line
+from referral_delivery.errors import ClientFileError
+from referralctl.commands import local as local_command
+from referralctl.errors import LocalSystemError
+from referralctl.local_system import LocalSystem, session
+from referralctl.stacks import Stack
 from tests.support import write_client
 
 REFERRALCTL = [sys.executable, "-c", "from referralctl.main import app; app()"]
@@ -76,22 +84,86 @@ def test_up_twice_is_the_same_system(second: tuple[LocalSystem, Path]) -> None:
     assert emulators_of(local.folder) == [first["pid"]]
 
 
-def test_up_with_other_clients_is_refused_while_one_is_up(second: tuple[LocalSystem, Path], tmp_path: Path) -> None:
+def test_up_again_applies_changed_clients_and_keeps_the_data(second: tuple[LocalSystem, Path], tmp_path: Path) -> None:
     local, clients = second
+    (name,) = (first := local.up(clients))["clients"]
+    client = yaml.safe_load((clients / f"{name}.yaml").read_text())
+    changed, stack = tmp_path / "changed", Stack(first["outputs"], local=first)
+    stack.s3.put_object(Bucket=stack["lake_bucket"], Key="kept", Body=b"data")
+    write_client(changed, name, keys=client["keys"], schedule={"at": ["07:15"], "timezone": "UTC"})
+    write_client(changed, "hooli")
+    second_up = local.up(changed)
+    assert (second_up["pid"], set(second_up["clients"])) == (first["pid"], {name, "hooli"})
+    assert stack.s3.get_object(Bucket=stack["lake_bucket"], Key="kept")["Body"].read() == b"data"
+    schedule = stack.scheduler.get_schedule(GroupName=stack["schedule_group"], Name=schedule_name(name, 1))
+    assert schedule["ScheduleExpression"] == "cron(15 7 * * ? *)"
     local.up(clients)
-    write_client(tmp_path / "others", "hooli")
-    with pytest.raises(LocalSystemError, match=r"already up with .*; run `referralctl local down` first"):
-        local.up(tmp_path / "others")
+    transfer = session(first).client("transfer", endpoint_url=first["endpoint_url"])
+    users = transfer.list_users(ServerId=stack["sftp_server_id"])["Users"]
+    assert [user["UserName"] for user in users] == [name]
+    assert [path.name for path in (local.folder / "keys").iterdir()] == [name]
+
+
+def test_the_lines_of_local_env_point_a_shell_at_the_bare_emulator_and_nowhere_else(
+    second: tuple[LocalSystem, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, _ = second
+    monkeypatch.setattr(local_command, "LocalSystem", lambda: local)
+    refused = CliRunner().invoke(local_command.app, ["env"])
+    assert (refused.exit_code, "run `referralctl local up --bare` first" in refused.stderr) == (1, True)
+    assert subprocess.run(["bash", "-c", 'eval "$1"', "bash", refused.stdout], check=False).returncode != 0
+    assert CliRunner().invoke(local_command.app, ["status"]).stdout == "down\n"
+    up = json.loads(CliRunner().invoke(local_command.app, ["up", "--bare", "--json"]).stdout)
+    lines = CliRunner().invoke(local_command.app, ["env"]).stdout
+    foreign = os.environ | {"AWS_PROFILE": "other", "AWS_SESSION_TOKEN": "other", "AWS_REGION": "other"}
+    shell = subprocess.run(
+        ["bash", "-c", 'eval "$1"; command -v pulumi-resource-aws; env', "bash", lines],
+        env=foreign,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shell.splitlines()[0] == str(local.plugin_folder / "pulumi-resource-aws")
+    assert f"AWS_ENDPOINT_URL={up['endpoint_url']}" in shell.splitlines()
+    assert "=other" not in shell
+    status = CliRunner().invoke(local_command.app, ["status"])
+    assert (status.exit_code, f"a bare emulator, AWS API at {up['endpoint_url']}" in status.stdout) == (0, True)
+    said = json.loads(CliRunner().invoke(local_command.app, ["status", "--json"]).stdout)
+    assert said == {"running": True, "bare": True, "healthy": True, "pid": up["pid"], "stack_file": None}
+    with pytest.raises(LocalSystemError, match="run `referralctl local down` first"):
+        local.up(second[1])
+
+
+def test_a_refused_change_leaves_the_running_system_as_it_is(second: tuple[LocalSystem, Path], tmp_path: Path) -> None:
+    local, clients = second
+    first = local.up(clients)
+    write_client(tmp_path / "bad", "hooli", attributes=["emial"])
+    with pytest.raises(ClientFileError, match="emial"):
+        local.up(tmp_path / "bad")
+    assert local.up(clients) == first
 
 
 def test_an_up_that_fails_half_way_leaves_no_process(
     second: tuple[LocalSystem, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local, clients = second
-    monkeypatch.setattr("referralctl.local.system._host_key_fingerprint", lambda _: 1 / 0)
+    monkeypatch.setattr("local_aws.makers.transfer.host_key_fingerprint", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         local.up(clients)
     assert (emulators_of(local.folder), local.stack_file.exists()) == ([], False)
+
+
+def test_what_the_emulator_refuses_is_one_line(second: tuple[LocalSystem, Path]) -> None:
+    local, clients = second
+    stack = Stack((up := local.up(clients))["outputs"], local=up)
+    journal = local.folder / "resources.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if "scheduleGroup:" not in line))
+    with pytest.raises(LocalSystemError, match=r"the emulator refused: .*CreateScheduleGroup.*emulator.log says more"):
+        local.up(clients)
+    assert stack.ledger.position("nobody").cursor is None
+    local.up(clients)  # what was refused was begun: it is made anew, with the schedules in it
+    assert stack.scheduler.get_schedule(GroupName=stack["schedule_group"], Name=schedule_name("umbrella", 1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -100,8 +172,9 @@ def test_an_interrupted_up_leaves_no_process(
 ) -> None:
     local, clients = second
     program = (
-        "import sys; from pathlib import Path; from referralctl.local import cli, system\n"
-        f"cli.LocalSystem = lambda: system.LocalSystem(Path({str(local.folder)!r}))\n"
+        "import sys; from pathlib import Path\n"
+        "from referralctl import local_system; from referralctl.commands import local as cli\n"
+        f"cli.LocalSystem = lambda: local_system.LocalSystem(Path({str(local.folder)!r}))\n"
         f"from referralctl.main import app; app(['local', 'up', '--clients', {str(clients)!r}])"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -111,26 +184,10 @@ def test_an_interrupted_up_leaves_no_process(
     assert (emulators_of(local.folder), local.stack_file.exists()) == ([], False)
 
 
-def test_an_up_that_was_killed_is_cleared_by_down(second: tuple[LocalSystem, Path], eventually: Any) -> None:
-    local, clients = second
-    program = (
-        "from pathlib import Path; from referralctl.local.system import LocalSystem\n"
-        f"LocalSystem(Path({str(local.folder)!r})).up(Path({str(clients)!r}))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program])
-    eventually((local.folder / "emulator.json").exists, seconds=60, what="the emulator's start")
-    process.kill()
-    process.wait()
-    with pytest.raises(LocalSystemError, match="killed half-way; run `referralctl local down` first"):
-        local.up(clients)
-    assert local.down()
-    assert emulators_of(local.folder) == []
-
-
 def test_down_leaves_a_process_alone_that_has_only_the_same_id(second: tuple[LocalSystem, Path]) -> None:
     local, _ = second
     local.folder.mkdir(parents=True)
-    other = {"pid": os.getpid(), "started": time.time() - 10_000, "port": 1, "sftp_port": 2}
+    other = Emulator(os.getpid(), time.time() - 10_000, port=1, sftp_port=2, folder=str(local.folder)).to_json()
     (local.folder / "emulator.json").write_text(json.dumps(other))
     assert local.running() is None
     assert not local.down()
@@ -138,8 +195,10 @@ def test_down_leaves_a_process_alone_that_has_only_the_same_id(second: tuple[Loc
 
 def test_a_refused_client_folder_starts_nothing(second: tuple[LocalSystem, Path], tmp_path: Path) -> None:
     local, _ = second
-    with pytest.raises(Exception, match="no such folder of client files"):
+    with pytest.raises(Exception, match="no folder of that name"):
         local.up(tmp_path / "nowhere")
+    with pytest.raises(LocalSystemError, match=rf"umbrella.yaml is a file; give the folder .*: {tmp_path}/clients"):
+        local.up(tmp_path / "clients" / "umbrella.yaml")
     assert not (local.folder / "emulator.json").exists()
 
 
@@ -170,64 +229,6 @@ def test_deliver_to_an_unknown_client_names_those_that_exist(outputs: list[str])
     done = referralctl("deliver", "nobody", *outputs)
     assert done.returncode == 1
     assert "error: the stack has no client 'nobody'; it has acme, globex, initech" in done.stderr
-
-
-def test_a_load_keeps_awkward_values_and_files_rows_under_their_hours(
-    outputs: list[str], stack: Any, tmp_path: Path
-) -> None:
-    file = tmp_path / "referrals.csv"
-    file.write_text(
-        "referral_id,received_at,postcode,audience_id,ad_text,age\n"
-        'a,2026-10-01 05:59:59,0800,1234567890123456789,"two\nlines, ""quoted""",\n'
-        'b,2026-10-01 06:00:00,,,"",42\n'
-    )
-    done = referralctl("lake", "load", str(file), "--client", "acme", *outputs, "--json")
-    report = json.loads(done.stdout)
-    assert [key.split("/")[2:4] for key in report["objects"]] == [
-        ["dt=2026-10-01", "hr=05"],
-        ["dt=2026-10-01", "hr=06"],
-    ]
-    rows = []
-    for position, key in enumerate(report["objects"]):
-        local = tmp_path / f"{position}.parquet"
-        stack.s3.download_file(stack["lake_bucket"], key, str(local))
-        rows += duckdb.sql(f"SELECT referral_id, postcode, audience_id, ad_text, age FROM '{local}'").fetchall()
-    assert rows == [
-        ("a", "0800", "1234567890123456789", 'two\nlines, "quoted"', None),
-        ("b", None, None, "", 42),
-    ]
-
-
-def test_a_second_load_of_the_same_file_adds_nothing(outputs: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "referrals.csv"
-    file.write_text("referral_id,received_at\na,2026-10-02 05:00:00\n")
-    added = [
-        json.loads(referralctl("lake", "load", str(file), "--client", "acme", *outputs, "--json").stdout)["added"]
-        for _ in range(2)
-    ]
-    assert added == [1, 0]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("referral_id,colour\na,red\n", "unknown column 'colour'; expected attribute names: referral_id, "),
-        ("email\na@b.example\n", "no column 'referral_id'; every referral needs an identity of its own"),
-        (
-            "referral_id,received_at\na,\n",
-            "a row has no received_at; give every row one, or leave the column out",
-        ),
-        ("referral_id,age\na,old\n", "could not"),
-    ],
-)
-def test_a_file_that_does_not_fit_the_contract_is_refused_whole(
-    outputs: list[str], tmp_path: Path, content: str, said: str
-) -> None:
-    file = tmp_path / "referrals.csv"
-    file.write_text(content)
-    done = referralctl("lake", "load", str(file), "--client", "acme", *outputs)
-    assert done.returncode == 1
-    assert said.lower() in done.stderr.lower()
 
 
 def test_no_stack_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from referral_delivery.errors import ForeignObject
-from referral_delivery.export import Exporter, Status
-from referral_delivery.lake import drawn_in
-from referral_delivery.ledger import Ledger
-from referral_delivery.upload import Uploads
-from tests.stack.conftest import Lab
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.delivery.export import Exporter
+from referral_delivery.delivery.lease import LEASE_SECONDS
+from referral_delivery.delivery.report import Status
+from referral_delivery.errors import CursorMovedBack, MissingAttribute
+from referral_delivery.file.upload import Uploads
+from referral_delivery.ledger.records import Claim, Sealed
+from referral_delivery.ledger.table import Ledger
+from tests.stack.conftest import Lab, sweep
 from tests.support import utc
+
+pytestmark = pytest.mark.ledger
 
 
 class Died(BaseException):
@@ -24,9 +29,8 @@ class Died(BaseException):
 DUE = utc("2026-11-20 10:00")
 STEPS: list[tuple[type[Any], str, bool]] = [
     (Ledger, "claim", False),
-    (Ledger, "begin", True),
-    (Ledger, "begin", False),
     (Uploads, "upload", False),
+    (Ledger, "keep", False),
     (Ledger, "seal", True),
     (Ledger, "seal", False),
     (Uploads, "complete", True),
@@ -34,6 +38,7 @@ STEPS: list[tuple[type[Any], str, bool]] = [
     (Ledger, "commit", True),
     (Ledger, "commit", False),
 ]
+LEASE = timedelta(seconds=LEASE_SECONDS + 1)
 
 
 def dying(part: Any, method: str, *, before: bool) -> Any:
@@ -57,31 +62,34 @@ def with_part(lab: Lab, part: Any) -> Exporter:
     return dataclasses.replace(lab.exporter, writer=dataclasses.replace(lab.exporter.writer, uploads=part))
 
 
-def run_until_death(lab: Lab, kind: type[Any], method: str, *, before: bool, owner: str = "first") -> None:
+def run_until_death(
+    lab: Lab, kind: type[Any], method: str, *, before: bool, owner: str = "first", contract: Contract | None = None
+) -> None:
     healthy = lab.exporter
     part = healthy.ledger if kind is Ledger else healthy.writer.uploads
     lab.__dict__["exporter"] = with_part(lab, dying(part, method, before=before))
     try:
         with pytest.raises(Died):
-            lab.deliver(due=DUE, owner=owner)
+            lab.deliver(contract, due=DUE, owner=owner)
     finally:
         lab.__dict__["exporter"] = healthy
 
 
 @pytest.mark.parametrize(("kind", "method", "before"), STEPS)
-def test_a_run_that_died_at_a_step_is_finished_by_the_next_once_its_lease_has_ended(
+def test_a_run_that_died_at_a_step_is_followed_by_the_next_once_its_lease_has_ended(
     lab: Lab, kind: type[Any], method: str, before: bool
 ) -> None:
     lab.put_referrals("2026-11-20 09", "a", "b")
     run_until_death(lab, kind, method, before=before)
     seen = lab.files()
-    lab.now += timedelta(seconds=931)
+    lab.now += LEASE
     lab.put_referrals("2026-11-20 10", "c")
     lab.deliver(due=utc("2026-11-20 11:00"))
     lab.deliver(due=utc("2026-11-20 11:00"))
     assert lab.delivered() == ["a", "b", "c"]
-    # Before its window is written down, a run has left nothing to finish: the next window is the longer one.
-    rows = [3] if (method, before) in (("claim", False), ("begin", True)) else [2, 1]
+    # Before its seal, a run has promised nothing: the next window is the longer one.
+    promised = (method, before) in [("seal", False), ("complete", True), ("complete", False), ("commit", True)]
+    rows = [2, 1] if promised or method == "commit" else [3]
     assert [name[-10:-4] for name in lab.files()] == ["000001", "000002"][: len(rows)]
     assert {name: lab.files()[name] for name in seen} == seen
     recorded = lab.ledger.deliveries(lab.client)
@@ -98,15 +106,67 @@ def test_the_same_request_takes_its_own_lease_over_at_once(lab: Lab) -> None:
     assert lab.delivered() == ["a"]
 
 
-def test_another_request_finds_the_lease_held_and_ends_as_in_progress(lab: Lab) -> None:
-    run_until_death(lab, Ledger, "seal", before=True)
-    report = lab.deliver(due=DUE, owner="request-2")
-    assert (report.status, lab.files()) == (Status.IN_PROGRESS, {})
-
-
-def test_a_pending_delivery_is_finished_under_the_contract_that_it_began_with(lab: Lab) -> None:
+def test_a_run_that_comes_second_takes_the_place_of_a_dead_one_though_its_clock_never_reaches_the_leases_end(
+    lab: Lab,
+) -> None:
     lab.put_referrals("2026-11-20 09", "a")
     run_until_death(lab, Ledger, "seal", before=True)
+    assert lab.deliver(due=DUE, owner="second").status is Status.DELIVERED
+    assert lab.delivered() == ["a"]
+
+
+def test_a_run_that_comes_second_hands_its_due_time_to_a_holder_that_lives(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    lab.put_referrals("2026-11-20 10", "b")
+    healthy = lab.exporter
+    seconds: list[Status] = []
+
+    class Busy(Ledger):
+        def seal(self, claim: Claim, sealed: Sealed) -> Claim:
+            """While the first run is at work, a second one comes, and the first renews its lease."""
+            if not seconds:
+                lab.__dict__["exporter"] = dataclasses.replace(healthy, sleep=lambda _: self.renew(claim, expires=1e10))
+                seconds.append(lab.deliver(due=utc("2026-11-20 11:00"), owner="second").status)
+            return super().seal(claim, sealed)
+
+    busy = Busy(lab.stack.dynamodb, lab.stack["ledger_table"])
+    lab.__dict__["exporter"] = dataclasses.replace(healthy, ledger=busy)
+    report = lab.deliver(due=DUE, owner="first")
+    assert seconds == [Status.IN_PROGRESS]
+    assert [made.window.end for made in report.deliveries] == [DUE, utc("2026-11-20 11:00")]
+    assert lab.delivered() == ["a", "b"]
+    assert "lease_owner" not in lab.cursor()
+
+
+def test_a_due_time_that_a_failed_run_was_asked_for_is_met_by_the_next_however_early_its_own(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    run_until_death(lab, Ledger, "seal", before=True)
+    lab.now += LEASE
+    lab.deliver(due=utc("2026-11-20 09:00"))
+    assert lab.delivered() == ["a"]
+    assert lab.ledger.position(lab.client).cursor == DUE
+
+
+def test_a_contract_that_could_not_be_met_wedges_nobody_once_it_is_mended(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    with pytest.raises(MissingAttribute):
+        lab.deliver(lab.contract(attributes=["referral_id", "gender"]), due=DUE)
+    assert lab.deliver(due=utc("2026-11-20 11:00")).status is Status.DELIVERED
+    assert list(lab.files().values()) == [b"referral_id\na\n"]
+
+
+def test_an_attribute_that_was_withdrawn_leaves_with_no_file_though_a_run_had_begun_under_it(lab: Lab) -> None:
+    lab.put_sources("2026-11-20 09", "a")
+    wider = lab.contract(attributes=["referral_id", "source"])
+    run_until_death(lab, Ledger, "seal", before=True, contract=wider)
+    lab.now += timedelta(days=3)
+    lab.deliver(due=utc("2026-11-23 10:00"))
+    assert list(lab.files().values()) == [b"referral_id\na\n"]
+
+
+def test_a_sealed_delivery_is_published_under_the_contract_that_it_was_sealed_under(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    run_until_death(lab, Ledger, "seal", before=False)
     lab.now += timedelta(hours=1)
     changed = lab.contract(attributes=[{"name": "renamed", "from": "referral_id"}])
     lab.deliver(changed, due=utc("2026-11-20 11:00"))
@@ -116,10 +176,7 @@ def test_a_pending_delivery_is_finished_under_the_contract_that_it_began_with(la
 def test_what_lands_after_a_seal_goes_with_the_next_delivery_though_the_upload_was_lost(lab: Lab) -> None:
     lab.put_referrals("2026-11-20 09", "sealed")
     run_until_death(lab, Ledger, "seal", before=False)
-    for upload_id in lab.uploads_in_progress():
-        lab.exporter.writer.uploads.abort(
-            f"downloads/{lab.client}/referrals_{lab.client}_20261120T100000Z_000001.csv", upload_id
-        )
+    sweep(lab)
     lab.put_referrals("2026-11-20 09", "landed-later")
     lab.now += timedelta(hours=1)
     lab.deliver(due=utc("2026-11-20 11:00"))
@@ -166,35 +223,6 @@ def test_a_run_that_was_overtaken_after_its_seal_completes_the_same_bytes(lab: L
     assert "pending" not in lab.cursor()
 
 
-def test_an_object_that_is_not_ours_under_the_files_name_fails_loudly_and_stays(lab: Lab) -> None:
-    key = f"downloads/{lab.client}/referrals_{lab.client}_20261120T100000Z_000001.csv"
-    lab.stack.s3.put_object(Bucket=lab.stack["delivery_bucket"], Key=key, Body=b"not ours")
-    with pytest.raises(ForeignObject, match=rf"sequence 1: '{key}' exists in bucket .* remove or rename it"):
-        lab.deliver(due=DUE)
-    assert list(lab.files().values()) == [b"not ours"]
-    assert "position" not in lab.cursor()
-
-
-def test_a_long_backlog_is_delivered_in_several_files_by_one_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral_delivery.export.drawn_in", _drawn_in_at(2))
-    for hour in ("2026-11-03 01", "2026-11-03 02", "2026-11-07 05", "2026-11-19 23", "2026-11-20 09"):
-        lab.put_referrals(hour, hour.replace(" ", "T"))
-    report = lab.deliver(due=DUE)
-    assert [delivery.rows for delivery in report.deliveries] == [2, 2, 1]
-    assert report.deliveries[-1].window.end == DUE
-    assert len(lab.delivered()) == 5
-
-
-def test_a_run_begins_no_further_delivery_without_the_time_for_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral_delivery.export.drawn_in", _drawn_in_at(1))
-    monkeypatch.setattr("referral_delivery.export._SPARE_SECONDS", 1_000)
-    lab.put_referrals("2026-11-03 01", "a")
-    lab.put_referrals("2026-11-07 05", "b")
-    assert len(lab.deliver(due=DUE).deliveries) == 1
-    assert len(lab.deliver(due=DUE).deliveries) == 1
-    assert lab.delivered() == ["a", "b"]
-
-
 def test_runs_at_once_make_one_file_between_them(lab: Lab) -> None:
     lab.put_referrals("2026-11-20 09", "a", "b")
     assert lab.exporter.writer.lake.bucket  # made before the threads ask for it
@@ -206,5 +234,15 @@ def test_runs_at_once_make_one_file_between_them(lab: Lab) -> None:
     assert (lab.delivered(), len(lab.files())) == (["a", "b"], 1)
 
 
-def _drawn_in_at(limit: int) -> Callable[..., Any]:
-    return lambda *args, **kwargs: drawn_in(*args, **kwargs, limit=limit)
+def test_a_cursor_that_somebody_has_moved_back_is_told_as_that_and_not_as_another_run(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 08", "a")
+    assert lab.deliver(due=utc("2026-11-20 09:00"), owner="first").status is Status.DELIVERED
+    lab.stack.dynamodb.update_item(
+        TableName=lab.stack["ledger_table"],
+        Key={"client": {"S": lab.client}, "record": {"S": "cursor"}},
+        UpdateExpression="SET #position = :earlier",
+        ExpressionAttributeNames={"#position": "position"},
+        ExpressionAttributeValues={":earlier": {"S": "2026-11-20T08:00:00Z"}},
+    )
+    with pytest.raises(CursorMovedBack, match="a delivery up to 2026-11-20T09:00:00Z is in the ledger"):
+        lab.deliver(due=utc("2026-11-20 09:00"), owner="second")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import artifact
+from infra import PROJECT_FOLDER, artifact
 from infra.artifact import BUILD_FOLDER, MAX_UNZIPPED_BYTES, Artifact, Target, aws_lambda, build, running_interpreter
-from infra.settings import PROJECT_FOLDER
+from infra.errors import PackingFailed
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def test_the_zip_for_lambda_fits_its_limits(for_lambda: Artifact) -> None:
 def test_the_zip_describes_only_the_aws_services_that_the_function_calls(for_lambda: Artifact) -> None:
     with zipfile.ZipFile(for_lambda.path) as archive:
         described = [name.split("/") for name in archive.namelist() if name.startswith("botocore/data/")]
-    assert {parts[2] for parts in described if len(parts) > 3} == {"dynamodb", "s3", "sts"}
+    assert {parts[2] for parts in described if len(parts) > 3} == {
+        *("dynamodb", "events", "lambda", "s3", "sesv2", "sqs", "ssm", "sts", "transfer")
+    }
 
 
 def test_the_zip_for_another_python_holds_no_bytecode_of_this_one() -> None:
@@ -90,7 +92,7 @@ def test_the_function_imports_from_the_zip_alone(tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     program = (
         f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p] + [{str(tmp_path)!r}]\n"
-        "import referral_delivery.handlers.export as e; from referral_delivery.query import _httpfs\n"
+        "import referral_delivery.handlers.export as e; from referral_delivery.lake.connection import _httpfs\n"
         "print(e.__file__); print(_httpfs().is_file())\n"
         "import gc; print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
         "heavy = {'pulumi', 'cryptography', 'yaml', 'typer', 'ministack'} & set(sys.modules); print(sorted(heavy))"
@@ -126,7 +128,7 @@ def test_a_lock_that_cannot_be_installed_is_an_error_with_the_reason(
     monkeypatch.setattr(artifact, "LOCK", lock)
     monkeypatch.setattr(artifact, "PROJECT_FOLDER", tmp_path)
     monkeypatch.setattr(artifact, "PACKAGE_FOLDER", tmp_path / "none")
-    with pytest.raises(RuntimeError, match=r"installing requirements.lock for .* failed:\n.*hash"):
+    with pytest.raises(PackingFailed, match=r"installing requirements.lock for .* failed:\n.*hash"):
         build(running_interpreter(), tmp_path / "build")
 
 

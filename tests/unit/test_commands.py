@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from infra.settings import PROJECT_FOLDER
+from infra import PROJECT_FOLDER
+from referral_delivery.errors import ContractError
+from referralctl.commands.again import split
 from referralctl.main import app
-from tests.support import ed25519_key, write_client
+from tests.support import ed25519_key, utc, write_client
 
 EXAMPLES = str(PROJECT_FOLDER / "clients" / "example")
 
@@ -34,12 +37,43 @@ def test_check_notes_times_that_the_clock_skips_and_keys_that_end(tmp_path: Path
     assert "note  no valid key: acme cannot log in; ask crm@acme.example for one" in done.stdout
 
 
-def test_check_of_a_bad_folder_fails_and_names_file_and_field(tmp_path: Path) -> None:
+def test_check_of_a_bad_folder_fails_and_shows_each_finding(tmp_path: Path) -> None:
     path = write_client(tmp_path, attributes=["emial"])
     done = CliRunner().invoke(app, ["clients", "check", str(tmp_path)])
     assert done.exit_code == 1
-    assert f"{path}: attributes.0.from: unknown attribute 'emial'" in done.stderr
+    assert done.stderr == (
+        f"{path}:14  attributes.0\n"
+        "  found     `emial`\n"
+        "  expected  an attribute's name\n"
+        "  do        did you mean `email`?\n"
+        "1 finding in 1 file; nothing is deployed\n"
+    )
     assert done.stdout == ""
+
+
+def test_check_of_a_bad_folder_gives_its_findings_as_data(tmp_path: Path) -> None:
+    path = write_client(tmp_path, attributes=["emial"])
+    done = CliRunner().invoke(app, ["clients", "check", str(tmp_path), "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == {
+        "findings": [
+            {
+                "file": str(path),
+                "line": 14,
+                "field": "attributes.0",
+                "found": "`emial`",
+                "expected": "an attribute's name",
+                "do": "did you mean `email`?",
+            }
+        ]
+    }
+
+
+def test_one_file_can_be_checked_alone(tmp_path: Path) -> None:
+    write_client(tmp_path, "globex", contact="nobody")
+    done = CliRunner().invoke(app, ["clients", "check", str(write_client(tmp_path))])
+    assert done.exit_code == 0
+    assert done.stderr == "1 client, no findings\n"
 
 
 def test_check_without_a_folder_is_wrong_usage() -> None:
@@ -60,3 +94,19 @@ def test_package_prints_where_the_zip_lies_and_its_size() -> None:
 
 def test_package_for_an_unknown_target_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["package", "--target", "sparc"]).exit_code == 2
+
+
+def test_a_range_is_split_into_windows_of_which_the_last_may_be_shorter() -> None:
+    windows = split(utc("2026-10-05 00:00"), utc("2026-10-05 15:00"), "6h")
+    assert [f"{each.start:%H}-{each.end:%H}" for each in windows] == ["00-06", "06-12", "12-15"]
+
+
+@pytest.mark.parametrize(("every", "said"), [("5m", "is no interval"), ("0d", "is no interval")])
+def test_an_interval_that_is_none_is_refused(every: str, said: str) -> None:
+    with pytest.raises(ContractError, match=said):
+        split(utc("2026-10-05 00:00"), utc("2026-10-06 00:00"), every)
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ContractError, match="must be after --from"):
+        split(utc("2026-10-05 00:00"), utc("2026-10-05 00:00"), None)

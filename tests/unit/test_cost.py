@@ -9,11 +9,19 @@ import yaml
 from typer.testing import CliRunner
 
 from referral_delivery.errors import ContractError
-from referralctl.cost import PRICES, Measured, Stack, lines_of, read_measured
+from referralctl.commands.cost import PRICES, RESULTS, Measured, Stack, lines_of, read_measured
 from referralctl.main import app
 from tests.support import write_client
 
-STACK = Stack(clients=100, deliveries_a_day=24, rows=1_000, memory_mb=1_769, gzip=False, retention_days=14)
+STACK = Stack(
+    clients=100,
+    deliveries_a_day=24,
+    rows=1_000,
+    memory_mb=1_769,
+    gzip=False,
+    retention_days=14,
+    access_log_retention_days=90,
+)
 MEASURED = Measured(
     date="2026-11-24",
     vcpus=2,
@@ -67,11 +75,28 @@ def test_s3_writes_are_the_measured_calls_and_one_for_each_part() -> None:
     assert bill(large)["S3: writes and listings"] == pytest.approx(made * (3 + 1 + 1 + 12) * 0.000005)
 
 
-def test_metrics_are_billed_for_the_hours_in_which_they_are_sent() -> None:
-    assert bill()["CloudWatch: metrics of each client"] == pytest.approx(100 * 6 * 0.30)
-    assert bill(replace(STACK, deliveries_a_day=1))["CloudWatch: metrics of each client"] == pytest.approx(
-        100 * 6 * 0.30 / 24
-    )
+def test_access_logs_are_a_line_for_each_request_that_lies_as_long_as_it_is_kept() -> None:
+    line = "S3: access logs until they expire (estimated)"
+    assert bill()[line] == pytest.approx(100 * 24 * 90 * (6 + 5) * 600 / 10**9 * 0.023)
+    assert bill(replace(STACK, access_log_retention_days=180))[line] == pytest.approx(2 * bill()[line])
+
+
+def test_alarms_and_metrics_are_the_stacks_and_do_not_grow_with_its_clients() -> None:
+    few, many = bill(replace(STACK, clients=1)), bill(replace(STACK, clients=1_000))
+    for line in ("CloudWatch: alarms", "CloudWatch: metrics"):
+        assert few[line] == many[line] == bill()[line] > 0
+    assert bill()["CloudWatch: metrics"] == pytest.approx(9 * 0.30)
+
+
+def test_a_hundred_hourly_clients_cost_at_most_230_dollars_a_month_by_the_committed_figures() -> None:
+    measured = read_measured(RESULTS, gzip=False)
+    assert sum(bill(STACK, measured).values()) <= 230
+
+
+def test_the_watch_costs_its_rounds_and_reads_each_client_in_each() -> None:
+    rounds = 730 * 12
+    assert bill()["The watch: reads of the ledger (estimated)"] == pytest.approx(rounds * 100 * 0.000000125)
+    assert bill()["The watch: compute (estimated)"] == pytest.approx(rounds * (1.5 + 0.2) * 0.25 * 0.0000133334)
 
 
 def test_clients_and_deliveries_are_counted_from_client_files(tmp_path: Path) -> None:

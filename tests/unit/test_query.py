@@ -1,87 +1,214 @@
-"""The values of a file: hashes against published vectors, and times."""
+"""The rows of a delivery: which columns of which objects, and in which order."""
 
+import io
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 
-from referral_delivery.contract import Column
-from referral_delivery.query import connect, value_of
+from referral_delivery.errors import MissingAttribute, UnreadableObject, WrongType
+from referral_delivery.lake import query
+from referral_delivery.window import Window
+from tests.model import FolderLake
+from tests.support import contract, copied, delivered, selected, utc
 
-# FIPS 180-2 appendix B and RFC 1321 appendix A.5.
-SHA256_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-SHA256_LONG = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-MD5 = {
-    "a": "0cc175b9c0f1b6a831c399e269772661",
-    "abc": "900150983cd24fb0d6963f7d28e17f72",
-    "message digest": "f96b697d7cb7938d525a2f31aaf161d0",
-    "abcdefghijklmnopqrstuvwxyz": "c3fcd3d76192e4007dfb496cca67e13b",
-}
+HOUR = utc("2026-11-20 09:00")
+DAY = Window(utc("2026-11-20 00:00"), utc("2026-11-21 00:00"))
 
 
-def written(value: object, source: str = "email", type_: str = "VARCHAR", **column: Any) -> object:
-    """What the column's SQL makes of one value."""
-    sql = value_of(Column.model_validate({"name": "x", "from": source, **column}))
-    with duckdb.connect() as con:
-        found = con.execute(f'SELECT {sql} FROM (SELECT $value::{type_} AS "{source}")', {"value": value}).fetchone()
-    assert found is not None
-    return found[0]
+class Folder(FolderLake):
+    """A lake whose objects are made by SQL; each select list gets a received_at, unless it has one."""
+
+    def land(self, *selects: str, hour: int = 9) -> None:
+        for select_ in selects:
+            with duckdb.connect() as con:
+                stamp = f"TIMESTAMP '2026-11-20 {hour:02d}:00:00' AS received_at"
+                body = copied(
+                    con,
+                    select_
+                    if " AS received_at" in select_ or " AS Received_At" in select_
+                    else f"SELECT {stamp}, * FROM ({select_})",
+                )
+            self.put("acme", HOUR.replace(hour=hour), body)
+
+    def hashes(self, *numbers: int) -> set[bytes]:
+        held = list(self.held.values())
+        return {held[number].name_hash for number in numbers}
 
 
-@pytest.mark.parametrize("value", ["abc", "  ABC ", "\tAbc\r\n"])
-def test_sha256_is_of_the_trimmed_lower_cased_value(value: str) -> None:
-    assert written(value, transform="sha256") == SHA256_ABC
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB without S3."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
-def test_sha256_of_two_blocks_is_the_published_one() -> None:
-    value = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
-    assert written(value, transform="sha256") == SHA256_LONG
+@pytest.fixture
+def lake(tmp_path: Path) -> Folder:
+    """An empty lake."""
+    return Folder(tmp_path)
 
 
-@pytest.mark.parametrize(("value", "digest"), MD5.items())
-def test_md5_is_the_published_one(value: str, digest: str) -> None:
-    assert written(f" {value.upper()} ", transform="md5") == digest
+def test_columns_are_found_whatever_their_case_in_seen_objects_and_new_ones(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land("SELECT 'a' AS Email, 'NSW' AS state", "SELECT 'b' AS email, 'VIC' AS STATE")
+    file = delivered(con, lake, seen=lake.hashes(0), attributes=["email", "state"])
+    assert file == "email,state\na,NSW\nb,VIC\n"
 
 
-@pytest.mark.parametrize("value", [None, "", "  \n"])
-@pytest.mark.parametrize("transform", ["sha256", "md5"])
-def test_nothing_has_no_hash(value: str | None, transform: str) -> None:
-    assert written(value, transform=transform) is None
+def test_received_at_is_found_whatever_its_case(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT 'a' AS state, TIMESTAMP '2026-11-20 09:00:00' AS Received_At")
+    assert (
+        delivered(con, lake, attributes=["state", "received_at"])
+        == "state,received_at\na,2026-11-20T09:00:00.000000Z\n"
+    )
 
 
-def test_a_value_without_a_transform_is_not_touched() -> None:
-    assert written("  Ann@Example.com ") == "  Ann@Example.com "
+def test_two_columns_whose_names_differ_only_in_case_are_refused(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT 'a' AS state")
+    out = io.BytesIO()
+    stamps = pa.array([HOUR.replace(tzinfo=None)], pa.timestamp("us"))
+    pq.write_table(pa.table([["a"], ["x"], ["y"], stamps], ["state", "Email", "email", "received_at"]), out)
+    lake.put("acme", HOUR, out.getvalue())
+    with pytest.raises(UnreadableObject, match=r"000001\.parquet has columns .* only in case: 'Email', 'email'; have"):
+        delivered(con, lake, attributes=["state"])
+
+
+@pytest.mark.parametrize("nested", ["{'state': 7, 'received_at': 'x'}", "[{'state': 7}]", "MAP {'state': 7}"])
+def test_a_nested_field_is_no_column(con: duckdb.DuckDBPyConnection, lake: Folder, nested: str) -> None:
+    lake.land(f"SELECT {nested} AS geo, 'NSW' AS state")
+    assert delivered(con, lake, attributes=["state"]) == "state\nNSW\n"
+
+
+def test_a_nested_field_alone_is_a_missing_attribute(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT {'state': 'NSW'} AS geo, 'x' AS email")
+    with pytest.raises(MissingAttribute, match="none of the window's 1 objects has a column 'state'"):
+        delivered(con, lake, attributes=["state"])
+
+
+def test_a_nested_column_of_an_attributes_name_is_refused(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT {'code': 'NSW'} AS state")
+    with pytest.raises(WrongType, match=r"column 'state' of .* is a nested column, expected text"):
+        delivered(con, lake, attributes=["state"])
+
+
+def test_objects_without_a_column_that_others_have_give_nothing_there(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land("SELECT 'a' AS state, 'x' AS email", "SELECT 'b' AS state", "SELECT 'c' AS state, 'y' AS email")
+    assert delivered(con, lake, attributes=["state", "email"]) == "state,email\na,x\nc,y\nb,\n"
+
+
+@pytest.mark.parametrize("name", ["filename", "file_row_number", "client", "dt", "hr"])
+def test_a_column_that_is_called_as_the_reader_calls_its_own_changes_nothing(
+    con: duckdb.DuckDBPyConnection, lake: Folder, name: str
+) -> None:
+    lake.land(f"SELECT 'NSW' AS state, 'x' AS {name}")
+    assert delivered(con, lake, attributes=["state"]) == "state\nNSW\n"
+
+
+def test_a_column_called_filename_leaves_a_refusal_its_object(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT 'x' AS filename, 'nan'::DOUBLE AS bid_price")
+    with pytest.raises(Exception, match=r"000000\.parquet holds in column 'bid_price' a DOUBLE that is no finite"):
+        delivered(con, lake, attributes=["bid_price"])
+
+
+def test_rows_stand_by_group_then_key_then_as_written_and_seen_ones_first(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land(
+        "SELECT 'new-text', 1 AS bid_price",
+        "SELECT 'new-double', 2::DOUBLE AS bid_price",
+        "SELECT 'new-text-again', 3 AS bid_price",
+        "SELECT 'seen-double', 4::DOUBLE AS bid_price",
+        "SELECT 'seen-int', 5 AS bid_price",
+        "SELECT unnest([6, 9, 7, 8])::DOUBLE AS bid_price",
+    )
+    file = delivered(con, lake, seen=lake.hashes(3, 4), attributes=["bid_price"])
+    assert file.split() == ["bid_price", "4", "5", "1", "3", "2", "6", "9", "7", "8"]
+
+
+def test_a_delivery_of_many_batches_has_each_row_once_and_in_order(
+    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "_AHEAD_BYTES", 1_000)
+    lake.land(*(f"SELECT {number} * 100 + unnest(range(10)) AS age" for number in range(12)))
+    numbers = delivered(con, lake, attributes=["age"]).split()[1:]
+    assert numbers == [str(number * 100 + row) for number in range(12) for row in range(10)]
+    selection = selected(lake, DAY)
+    assert len(query.rows(con, contract(attributes=["age"]), selection, lake).batches) > 2
+
+
+def test_small_objects_that_did_not_come_with_their_footers_are_fetched_ahead(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land("SELECT 1 AS age", "SELECT (hash(unnest(range(10_000))) % 1000)::INTEGER AS age")
+    selection = selected(lake, DAY)
+    [batch] = query.rows(con, contract(attributes=["age"]), selection, lake).batches
+    assert batch.ahead
+    assert batch.ahead.parameters == {"urls": [lake.url(selection.new[1])]}
+
+
+def test_large_objects_are_read_in_one_go_and_not_kept(
+    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "SMALL_OBJECT_BYTES", 100)
+    monkeypatch.setattr(query, "_AHEAD_BYTES", 100)
+    lake.land(*["SELECT 1 AS age"] * 3)
+    selection = selected(lake, DAY)
+    [batch] = query.rows(con, contract(attributes=["age"]), selection, lake).batches
+    kept = con.execute("SELECT current_setting('enable_external_file_cache')").fetchone()
+    assert (batch.ahead, kept) == (None, (False,))
+
+
+def test_late_rows_are_counted_in_every_group_and_none_from_before_deliver_from(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land(
+        "SELECT 'a' AS state, TIMESTAMP '2026-11-20 08:59:59.999999' AS received_at",
+        "SELECT 7 AS age, TIMESTAMP_NS '2026-11-20 08:00:00' AS Received_At, 'b' AS state",
+        hour=8,
+    )
+    lake.land("SELECT 'c' AS state", hour=9)
+    window = Window(HOUR, HOUR + timedelta(hours=1))
+    selection = selected(lake, window)
+    for deliver_from, late in (("2026-11-01", 2), ("2026-11-21", 0)):
+        found = query.rows(con, contract(attributes=["state"], deliver_from=deliver_from), selection, lake)
+        assert query.count_late(con, found) == late
 
 
 @pytest.mark.parametrize(
-    ("type_", "text"),
+    ("stamp", "said"),
     [
-        ("TIMESTAMP", "2026-11-01T05:00:00.120000Z"),
-        ("TIMESTAMP_MS", "2026-11-01T05:00:00.120000Z"),
-        ("TIMESTAMP_S", "2026-11-01T05:00:00.000000Z"),
+        ("TIMESTAMP '2026-11-20 10:00:00'", "holds a received_at of 2026-11-20 10:00:00; "),
+        ("TIMESTAMP_NS '2026-11-20 08:59:59.999999999'", "holds a received_at of 2026-11-20 08:59:59.999999999; "),
+        ("'infinity'::TIMESTAMP", "holds a received_at of infinity; "),
+        ("NULL::TIMESTAMP", "holds a received_at of NULL; "),
     ],
 )
-def test_a_time_is_written_as_iso_8601_in_utc(type_: str, text: str) -> None:
-    assert written("2026-11-01 05:00:00.12", source="opted_in_at", type_=type_) == text
+def test_a_row_of_another_hour_is_refused(con: duckdb.DuckDBPyConnection, lake: Folder, stamp: str, said: str) -> None:
+    lake.land(f"SELECT 'a' AS state, 'f' AS filename, {stamp} AS received_at")
+    with pytest.raises(UnreadableObject, match=said):
+        delivered(con, lake, attributes=["state"])
 
 
 @pytest.mark.parametrize(
-    ("memory_mb", "threads", "limit"),
-    [(1_024, 1, "595.0 MiB"), (1_769, 1, "976.5 MiB"), (3_538, 2, "976.5 MiB"), (10_240, 6, "2.8 GiB")],
+    ("attributes", "lines"),
+    [
+        (["state"], ["state", '""', '""', "NSW"]),
+        (["state", "email"], ["state,email", ",", '"",x', 'NSW,""']),
+    ],
 )
-def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
-    credentials = ReadOnlyCredentials("key", "sec'ret", None)
-    endpoint = "https://s3.eu-west-1.amazonaws.com"
-    with connect(endpoint_url=endpoint, region="eu-west-1", credentials=credentials, memory_mb=memory_mb) as con:
-        found = con.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
-    assert found == (threads, limit)
-
-
-def test_duckdb_loads_no_unsigned_or_downloaded_extension() -> None:
-    credentials = ReadOnlyCredentials("key", "secret", "token")
-    with connect(endpoint_url="http://127.0.0.1:1", region="x", credentials=credentials, memory_mb=1_024) as con:
-        settings = ("allow_unsigned_extensions", "autoinstall_known_extensions", "autoload_known_extensions")
-        assert [con.execute(f"SELECT current_setting('{name}')").fetchone() for name in settings] == [(False,)] * 3
-        loaded = con.execute("SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'httpfs'").fetchone()
-    assert loaded == (True,)
+def test_nothing_and_an_empty_text_are_told_apart_and_no_line_is_blank(
+    con: duckdb.DuckDBPyConnection, lake: Folder, attributes: list[str], lines: list[str]
+) -> None:
+    rows: Mapping[str, Any] = {"state": "[NULL, '', 'NSW']", "email": "[NULL, 'x', '']"}
+    lake.land(f"SELECT {', '.join(f'unnest({values}) AS {name}' for name, values in rows.items())}")
+    assert delivered(con, lake, attributes=attributes).split("\n") == [*lines, ""]

@@ -8,7 +8,15 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referral_delivery.schedule import Day, Schedule, deliveries_a_day, expressions, next_runs, skipped_time_notes
+from referral_delivery.agreement.schedule import (
+    Day,
+    Schedule,
+    deliveries_a_day,
+    expressions,
+    next_runs,
+    runs_between,
+    skipped_time_notes,
+)
 from tests.support import utc
 
 
@@ -149,3 +157,10 @@ def test_a_skipped_time_on_a_day_without_runs_is_not_noted() -> None:
     assert (
         skipped_time_notes(schedule(timezone="Australia/Sydney", at=["02:30"], days=["mon"]), date(2026, 11, 1)) == []
     )
+
+
+def test_the_runs_between_two_instants_are_those_strictly_inside() -> None:
+    twice = schedule(at=["06:00", "18:00"])
+    found = runs_between(twice, utc("2026-11-20 06:00"), utc("2026-11-22 06:00"))
+    assert [f"{run.utc:%d %H}" for run in found] == ["20 18", "21 06", "21 18"]
+    assert list(runs_between(twice, utc("2026-11-20 06:00"), utc("2026-11-20 06:00"))) == []

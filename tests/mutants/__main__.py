@@ -1,0 +1,269 @@
+"""`./scripts/test --mutants [MODULE]`: small faults put into the package one at a time, and whether a test notices.
+
+Nothing is written: each mutant lives in a process of its own, forked from one that has imported what all of them
+need, and is given to the import system in the place of the module.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import yaml
+
+from infra import PROJECT_FOLDER
+
+PACKAGE = PROJECT_FOLDER / "functions" / "referral_delivery"
+MAKER = PROJECT_FOLDER / ".build" / "mutants" / "bin" / "python"
+EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
+# The tests that are to notice, of a module or room: the longest name counts, and the quickest tests come first.
+# Unit tests, but for those that say `stack/`: these are of what only AWS can answer, and share one local system.
+TESTS = {
+    "agreement": "client_files client_file_cases client_file_text contract",
+    "agreement.attributes": "attributes contract",
+    "agreement.contract": "client_files client_file_cases contract",
+    "agreement.file_name": "file_name client_file_cases",
+    "agreement.key_formats": "public_key client_file_cases client_file_text",
+    "agreement.public_key": "public_key client_files client_file_cases contract",
+    "agreement.refusal": "refusal client_file_cases",
+    "agreement.schedule": "schedule client_files client_file_cases contract",
+    "agreement.timezones": "timezones client_file_cases",
+    "delivery": "export contract exactly_once",
+    "delivery.backfill": "contract stack/backfill",
+    "delivery.event": "event contract",
+    "delivery.lease": "lease contract",
+    "delivery.publish": "exactly_once contract stack/publishing stack/manifest",
+    "delivery.plan": "plan contract",
+    "delivery.resend": "contract stack/resend",
+    "errors": "client_files client_file_cases contract exactly_once",
+    "file": "encode contract exactly_once",
+    "file.upload": "encode stack/upload stack/model stack/publishing",
+    "handlers": "contract artifact",
+    "lake": "query values types contract",
+    "lake.connection": "connection contract encode",
+    "lake.objects": "lake plan contract stack/bad_data stack/first_day",
+    "ledger": "records contract stack/ledger stack/model",
+    "ledger.dynamodb": "dynamodb contract stack/model",
+    "ledger.table": "stack/ledger contract stack/model",
+    "settings": "contract artifact",
+    "window": "window lake plan contract",
+}
+# What tests and package import of others: in memory before the first fork, and so not in each process's time.
+_IMPORTED_ONCE = (
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "jsonschema",
+    "cronsim",
+    "xdist",
+    "boto3",
+    "cryptography.hazmat.primitives.serialization.ssh",
+    "duckdb",
+    "pulumi",
+    "pulumi_aws",
+    "typer.testing",
+    "rich.progress",
+    "hypothesis.stateful",
+    "pydantic",
+)
+# Of the processor, so that a busy machine kills nothing; an endless loop ends here.
+_CPU_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One module with one fault."""
+
+    path: str
+    code: str
+    diff: str
+
+    @property
+    def module(self) -> str:
+        """Its name within the package, such as `agreement.file_name`."""
+        return ".".join(Path(self.path).relative_to(PACKAGE).with_suffix("").parts)
+
+    def change(self) -> tuple[str, str]:
+        """The first line that is not as it was, and what it is instead; empty where it is gone."""
+        lines = [(line[:1], line[1:].strip()) for line in self.diff.splitlines()[3:]]
+        was, becomes = ([text for sign, text in lines if sign == each and text] for each in "-+")
+        return "".join(was[:1]), "".join(becomes[:1])
+
+
+class _Loader(SourceFileLoader):
+    """Loads the mutant in the place of the file."""
+
+    def __init__(self, fullname: str, mutant: Mutant) -> None:
+        super().__init__(fullname, mutant.path)
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> Any:
+        return compile(self._mutant.code, self._mutant.path, "exec", dont_inherit=True)
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Finds the mutant's module, and no other."""
+
+    mutant: Mutant
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """What the import system asks of each finder."""
+        if fullname != f"referral_delivery.{self.mutant.module}":
+            return None
+        return spec_from_file_location(fullname, self.mutant.path, loader=_Loader(fullname, self.mutant))
+
+
+class _InThisProcess:
+    """Leaves out the tests that ask the deployed function: its zip has no mutant in it."""
+
+    @staticmethod
+    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+        """What pytest asks of a plugin."""
+        items[:] = [item for item in items if "quiet" not in getattr(item, "fixturenames", ())]
+
+
+def modules(name: str) -> list[Path]:
+    """The modules of the package, of a room of it, or one module."""
+    inside = PACKAGE.joinpath(*filter(None, name.split(".")))
+    found = sorted(inside.rglob("*.py")) if inside.is_dir() else [inside.with_suffix(".py")]
+    if not found or not found[0].exists():
+        raise SystemExit(f"--mutants: no module {name!r} in {PACKAGE}; name one such as agreement.file_name, or a room")
+    return [path for path in found if path.name != "__init__.py"]
+
+
+def tests_of(module: str) -> list[str]:
+    """The test files that are to notice a fault of a module."""
+    names = TESTS[max((name for name in TESTS if f"{module}.".startswith(f"{name}.")), key=len)].split()
+    paths = [name if "/" in name else f"unit/{name}" for name in names]
+    files = [PROJECT_FOLDER / "tests" / path.replace("/", "/test_") for path in paths]
+    files = [file.with_suffix(".py") for file in files]
+    if missing := [str(file) for file in files if not file.exists()]:
+        raise SystemExit(f"--mutants: TESTS in {__file__} names what is gone: {', '.join(missing)}")
+    return [str(file) for file in files]
+
+
+def made(paths: Sequence[Path]) -> list[Mutant]:
+    """The mutants of the modules, from the environment that has Cosmic Ray."""
+    maker = [str(MAKER), str(Path(__file__).with_name("make.py")), *map(str, paths)]
+    lines = subprocess.run(maker, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT_FOLDER).stdout.splitlines()
+    return [Mutant(**json.loads(line)) for line in lines]
+
+
+def _run_tests(files: Sequence[str], mutant: Mutant | None) -> NoReturn:
+    """In a forked process: ends it with 0 where no test noticed."""
+    code = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+        silence = os.open(os.devnull, os.O_WRONLY)
+        if mutant:
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
+            sys.meta_path.insert(0, _Finder(mutant))
+        hypothesis = import_module("hypothesis")
+        # Whether a test fails is all that counts: nobody reads the smallest example.
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
+        hypothesis.settings.load_profile("mutants")
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=30", "-m", "not attack"]
+        # Hypothesis is in memory already, where pytest would look for assertions to rewrite.
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        # One after the other, so that what the later ones import costs only those that live so long.
+        code = int(any(pytest.main([*options, file], [_InThisProcess]) for file in files))
+    except BaseException:  # noqa: BLE001 - the process ends here
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _forked(files: Sequence[str], mutant: Mutant | None) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _run_tests(files, mutant)
+    return pid
+
+
+def survived(mutants: Sequence[Mutant], *, at_once: int) -> Iterator[tuple[Mutant, bool]]:
+    """Each mutant, in the order in which they end, and whether all tests passed on it."""
+    running: dict[int, Mutant] = {}
+    waiting = list(reversed(mutants))
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            mutant = waiting.pop()
+            running[_forked(tests_of(mutant.module), mutant)] = mutant
+        pid, status = os.wait()
+        yield running.pop(pid), status == 0
+
+
+@contextmanager
+def _system(files: Sequence[str]) -> Iterator[None]:
+    """A local system for the tests that need one; from a process of its own, so that this one imports no module."""
+    if not any(Path(file).parent.name == "stack" for file in files):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        program = [sys.executable, "-m", "tests.mutants.system", folder]
+        try:
+            subprocess.run([*program, "up"], check=True, stdout=subprocess.DEVNULL)
+            os.environ["LOCAL_SYSTEM"] = str(Path(folder) / "local" / "stack.json")
+            yield
+        finally:
+            subprocess.run([*program, "down"], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> int:
+    """Print the survivors as diffs, then a line for each module."""
+    parser = argparse.ArgumentParser(prog="test --mutants", description=__doc__)
+    parser.add_argument("module", nargs="*", default=[""], help="agreement.file_name, or agreement; default: all")
+    mutants = made([path for name in parser.parse_args().module for path in modules(name)])
+    known = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    equivalent = {(each["module"], each["was"], each.get("becomes", "")) for each in known}
+    mutants = [mutant for mutant in mutants if (mutant.module, *mutant.change()) not in equivalent]
+
+    for name in _IMPORTED_ONCE:
+        import_module(name)
+    files = sorted({file for mutant in mutants for file in tests_of(mutant.module)})
+    with _system(files):
+        _measure(mutants, files)
+    return 0
+
+
+def _measure(mutants: Sequence[Mutant], files: Sequence[str]) -> None:
+    began = time.monotonic()
+    if os.waitpid(_forked(files, None), 0)[1]:
+        raise SystemExit("--mutants: the tests fail without a mutant; mend them first")
+    killed, alive = Counter[str](), Counter[str]()
+    workers = int(os.environ.get("PYTEST_WORKERS") or os.cpu_count() or 1)
+    for number, (mutant, lives) in enumerate(survived(mutants, at_once=workers), 1):
+        (alive if lives else killed)[mutant.module] += 1
+        if lives:
+            print(mutant.diff, end="\n\n", flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(mutants)}, {alive.total()} survived", end="", file=sys.stderr, flush=True)
+    print(f"{'module':34} killed survived  score")
+    for module in sorted(killed | alive):
+        print(_line(module, killed[module], alive[module]))
+    print(_line(f"all, in {time.monotonic() - began:.0f} s", killed.total(), alive.total()))
+
+
+def _line(name: str, killed: int, alive: int) -> str:
+    return f"{name:34} {killed:6} {alive:8} {killed / max(killed + alive, 1):6.1%}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What a client's first day means: nothing before it is listed, read or delivered, and the audit looks back to it."""
+
+from datetime import date, timedelta
+
+from benchmarks.aws_calls import AwsCalls
+from referral_delivery.delivery.backfill import backfill
+from referral_delivery.delivery.report import Status
+from referralctl.commands.history import spans, unread_objects
+from tests.stack.conftest import Lab
+from tests.support import utc
+
+
+def test_no_listing_reaches_back_behind_the_first_day(lab: Lab) -> None:
+    calls = AwsCalls()
+    calls.watch(lab.stack.s3.meta.events)
+    lab.put_referrals("2026-11-20 09", "a")
+    lab.deliver(lab.contract(deliver_from="2026-11-20"))
+    mine = [prefix for prefix in calls.listed_prefixes if lab.client in prefix]
+    assert mine == [f"referrals/client={lab.client}/dt=2026-11-20/"]
+
+
+def test_a_bad_object_of_the_time_before_the_first_day_fails_nobody(lab: Lab) -> None:
+    lab.put("2026-11-19 23", b"no parquet")
+    lab.put_referrals("2026-11-20 00", "a")
+    assert lab.deliver(lab.contract(deliver_from="2026-11-20")).status is Status.DELIVERED
+    assert lab.delivered() == ["a"]
+
+
+def test_a_client_that_comes_back_later_with_a_new_first_day_lists_nothing_of_its_absence(lab: Lab) -> None:
+    lab.put_referrals("2026-11-02 09", "a")
+    lab.deliver(due=utc("2026-11-03 00:00"))
+    lab.put_referrals("2026-11-10 09", "while-it-was-away")
+    lab.put_referrals("2026-11-20 09", "b")
+    calls = AwsCalls()
+    calls.watch(lab.stack.s3.meta.events)
+    lab.deliver(lab.contract(deliver_from="2026-11-20"))
+    assert [prefix[-14:] for prefix in calls.listed_prefixes if lab.client in prefix] == ["dt=2026-11-20/"]
+    assert lab.delivered() == ["a", "b"]
+
+
+def test_a_first_day_that_is_still_to_come_delivers_nothing_and_leaves_no_lease(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    assert lab.deliver(lab.contract(deliver_from="2026-12-01")).status is Status.NOTHING_TO_DELIVER
+    assert (lab.files(), "lease_owner" in lab.cursor()) == ({}, False)
+
+
+def test_the_audit_names_what_a_first_day_that_was_moved_back_leaves_out_and_its_advice_settles_it(lab: Lab) -> None:
+    lab.put_referrals("2026-11-15 09", "after-all")
+    lab.put_referrals("2026-11-15 11", "after-all-too")
+    lab.put_referrals("2026-11-20 09", "a")
+    lab.deliver(lab.contract(deliver_from="2026-11-20"))
+    earlier = lab.contract(deliver_from="2026-11-15")
+
+    def unread() -> list[str]:
+        found, _ = unread_objects(lab.stack, lab.client, date(2026, 11, 15), now=lab.now, days=None)
+        return [f"{each.hour:%d %H}" for each in found]
+
+    assert unread() == ["15 09", "15 11"]
+    found, _ = unread_objects(lab.stack, lab.client, date(2026, 11, 15), now=lab.now, days=None)
+    windows = spans(each.hour for each in found)
+    assert [(each.start.hour, each.end - each.start) for each in windows] == [
+        (9, timedelta(hours=1)),
+        (11, timedelta(hours=1)),
+    ]
+    exporter = lab.exporter
+    for window in windows:
+        backfill(lab.ledger, exporter.writer, earlier, window, overlap=True, now=exporter.now)
+    assert (unread(), lab.delivered()) == ([], ["a", "after-all", "after-all-too"])

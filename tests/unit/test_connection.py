@@ -1,0 +1,68 @@
+"""The DuckDB of a delivery: its limits, its extension, and how it asks S3."""
+
+from urllib.parse import urlsplit
+
+import boto3
+import duckdb
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+
+from referral_delivery.lake.connection import REQUESTS_IN_FLIGHT, connect, requests_in_flight
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "threads", "limit"),
+    [(1_024, 1, "595.0 MiB"), (1_769, 1, "976.5 MiB"), (3_538, 2, "976.5 MiB"), (10_240, 6, "2.8 GiB")],
+)
+def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
+    credentials = ReadOnlyCredentials("key", "sec'ret", None)
+    endpoint = "https://s3.eu-west-1.amazonaws.com"
+    with connect(
+        endpoint_url=endpoint, region="eu-west-1", bucket="lake", credentials=credentials, memory_mb=memory_mb
+    ) as con:
+        found = con.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
+    assert found == (threads, limit)
+
+
+def test_duckdb_loads_no_unsigned_or_downloaded_extension() -> None:
+    credentials = ReadOnlyCredentials("key", "secret", "token")
+    with connect(
+        endpoint_url="http://127.0.0.1:1", region="x", bucket="lake", credentials=credentials, memory_mb=1_024
+    ) as con:
+        settings = ("allow_unsigned_extensions", "autoinstall_known_extensions", "autoload_known_extensions")
+        assert [con.execute(f"SELECT current_setting('{name}')").fetchone() for name in settings] == [(False,)] * 3
+        loaded = con.execute("SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'httpfs'").fetchone()
+    assert loaded == (True,)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bucket", "style"),
+    [
+        ("https://s3.eu-west-1.amazonaws.com", "company-lake", "vhost"),
+        ("https://s3.eu-west-1.amazonaws.com", "company.lake", "path"),
+        ("http://127.0.0.1:4566", "company-lake", "path"),
+    ],
+)
+def test_a_bucket_whose_name_has_dots_is_read_by_path_as_boto3_does(endpoint: str, bucket: str, style: str) -> None:
+    credentials = ReadOnlyCredentials("key", "secret", None)
+    with connect(
+        endpoint_url=endpoint, region="eu-west-1", bucket=bucket, credentials=credentials, memory_mb=1_024
+    ) as con:
+        [(secret,)] = con.execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
+    assert f"url_style={style}" in secret.split(";")
+    session = boto3.Session(aws_access_key_id="key", aws_secret_access_key="secret", region_name="eu-west-1")
+    s3 = session.client("s3", endpoint_url=None if "amazonaws" in endpoint else endpoint)
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
+    assert urlsplit(url).path == ("/x" if style == "vhost" else f"/{bucket}/x")
+
+
+@pytest.mark.parametrize(("objects", "threads"), [(4, 2), (10, 10), (20_000, REQUESTS_IN_FLIGHT)])
+def test_many_requests_are_under_way_only_for_many_objects_and_while_they_are_wanted(
+    objects: int, threads: int
+) -> None:
+    with duckdb.connect(config={"threads": 2}) as con:
+        asked = "SELECT current_setting('threads')"
+        with pytest.raises(ZeroDivisionError), requests_in_flight(con, objects):  # noqa: PT012 - it must fail within
+            assert con.execute(asked).fetchone() == (threads,)
+            _ = 1 / 0
+        assert con.execute(asked).fetchone() == (2,)
