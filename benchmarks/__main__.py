@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cold_start, export, fan_out, provisioning, readme, small
+from benchmarks import cold_start, engine, export, fan_out, provisioning, readme, small, small_objects, watch
 from benchmarks.process import PEERS_PYTHON
 from benchmarks.report import Result
-from infra.settings import PROJECT_FOLDER
+from infra import PROJECT_FOLDER
 from referralctl.output import print_json, talk
 
 QUICK_RESULTS = PROJECT_FOLDER / ".local" / "bench"
@@ -26,9 +26,12 @@ class Part(StrEnum):
 
     EXPORT = "export"
     SMALL = "small"
+    SMALL_OBJECTS = "small-objects"
     COLD_START = "cold-start"
     PROVISIONING = "provisioning"
     FAN_OUT = "fan-out"
+    ENGINE = "engine"
+    WATCH = "watch"
 
 
 def main(
@@ -48,9 +51,12 @@ def main(
             export.run, quick=quick, once_over_seconds=once_over, keep=lambda result: result.save(folder)
         ),
         Part.SMALL: partial(small.run, quick=quick),
+        Part.SMALL_OBJECTS: partial(small_objects.run, quick=quick),
         Part.COLD_START: partial(cold_start.run, quick=quick),
         Part.PROVISIONING: partial(provisioning.run, quick=quick),
         Part.FAN_OUT: partial(fan_out.run, quick=quick),
+        Part.ENGINE: partial(engine.run, quick=quick),
+        Part.WATCH: partial(watch.run, quick=quick),
     }
     results = []
     for part in parts or list(Part):

@@ -1,4 +1,4 @@
-"""Part 3: from the start of the process to the first byte of the handler's work, out of the very zip."""
+"""Part 4: from the start of the process to the first byte of the handler's work, out of the very zip."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.process import middle
 from benchmarks.report import Result, Table
 from infra import artifact
-from referral_delivery.query import MEMORY_MB_PER_VCPU
+from referral_delivery.lake.connection import MEMORY_MB_PER_VCPU
 from referral_delivery.settings import Settings
 
 REPETITIONS, QUICK_REPETITIONS = 25, 7
@@ -74,7 +74,9 @@ def _started(program: str, code: Path) -> float:
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_DEFAULT_REGION": "eu-west-1",
-    } | Settings(lake_bucket="lake", delivery_bucket="bucket", ledger_table="ledger").to_environment()
+    } | Settings(
+        stack="bench", lake_bucket="lake", lake_prefix="referrals", delivery_bucket="bucket", ledger_table="ledger"
+    ).to_environment()
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-S", "-B", "-c", f"{program}\nprint('ready', flush=True)"],

@@ -14,9 +14,9 @@ from benchmarks.contender import Job
 from benchmarks.process import measured, middle
 from benchmarks.report import MEMORY_MB, MIB, Result, Table
 from benchmarks.system import COLUMNS, FIRST_HOUR, SECRET, BenchSystem, quiet, running
-from referral_delivery.contract import Compression, Contract, FileFormat
-from referral_delivery.export import DOWNLOADS
-from referralctl.local.emulator import ACCOUNT_ID
+from local_aws.emulator import ACCOUNT_ID
+from referral_delivery.agreement.contract import Compression, Contract, FileFormat
+from referral_delivery.file.upload import DOWNLOADS
 from referralctl.output import talk
 
 ROWS, QUICK_ROWS = (100_000, 1_000_000, 10_000_000, 50_000_000), (100_000, 1_000_000)

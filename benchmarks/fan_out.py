@@ -1,4 +1,4 @@
-"""Part 5: many clients due in the same minute, in the local system: all delivered, when the last, none twice."""
+"""Part 6: many clients due in the same minute, in the local system: all delivered, when the last, none twice."""
 
 import time
 from collections import Counter
@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.report import Result, Table
 from benchmarks.system import FIRST_HOUR, BenchSystem, running
-from referral_delivery.export import DOWNLOADS
-from referral_delivery.records import Delivery
+from referral_delivery.file.upload import DOWNLOADS
+from referral_delivery.ledger.records import Delivery
 
 CLIENTS, QUICK_CLIENTS = 200, 10
 ROWS = 1_000

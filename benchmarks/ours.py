@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from benchmarks.contender import Job, lambda_context, main
 
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 def function(job: Job) -> Callable[[], object]:
     """The handler, called as Lambda calls it: claim to commit, SHA-256 included."""
     os.environ.update(job.environment or {})
-    from referral_delivery.contract import Contract
-    from referral_delivery.event import ExportEvent, Kind
+    from referral_delivery.agreement.contract import Contract
+    from referral_delivery.delivery.event import ExportEvent
     from referral_delivery.handlers.export import handler
+    from referral_delivery.ledger.occasion import Occasion
 
     contract = Contract.model_validate_json(job.contract)
-    event = ExportEvent(kind=Kind.MANUAL, scheduled_time=job.due, contract=contract)
+    event = ExportEvent(occasion=Occasion.MANUAL, scheduled_time=job.due, contract=contract)
     payload = event.model_dump(mode="json")
     return lambda: handler(payload, lambda_context(job.contender, job.memory_mb))
 
@@ -54,11 +56,12 @@ def _select(job: Job) -> str:
 def _connected(job: Job) -> "duckdb.DuckDBPyConnection":
     from botocore.credentials import ReadOnlyCredentials
 
-    from referral_delivery import query
+    from referral_delivery.lake import connection
 
-    return query.connect(
+    return connection.connect(
         endpoint_url=job.endpoint_url,
         region=job.region,
+        bucket=urlsplit(job.sources[0]).netloc,
         credentials=ReadOnlyCredentials(job.access_key, job.secret_key, None),
         memory_mb=job.memory_mb,
     )

@@ -6,7 +6,7 @@ import sys
 from statistics import median
 from typing import Any
 
-from infra.settings import PROJECT_FOLDER
+from infra import PROJECT_FOLDER
 
 PEERS_PYTHON = PROJECT_FOLDER / ".venv-peers" / "bin" / "python"
 _SECONDS = 3_600

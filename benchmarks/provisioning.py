@@ -1,4 +1,4 @@
-"""Part 4: evaluating the Pulumi program, and checking client files, for more and more clients."""
+"""Part 5: evaluating the Pulumi program, and checking client files, for more and more clients."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from benchmarks.contender import peak_bytes
 from benchmarks.process import measured
 from benchmarks.report import MIB, Result, Table
 from infra import artifact
-from referralctl.local.program import evaluate
+from local_aws.program import evaluate
 from referralctl.main import app
 from tests.recorder import REGION, Recorder
 from tests.support import write_client
@@ -83,7 +83,7 @@ class _Counter(Recorder):
 
 def _evaluate(clients: Path) -> int:
     counter = _Counter()
-    config = {"clients": str(clients), "function_target": "local"}
+    config = {"clients": str(clients)}
     evaluate(counter, stack="bench", region=REGION, config=config, monitor=MockMonitor(counter))
     return counter.made
 

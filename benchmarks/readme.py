@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.settings import PROJECT_FOLDER
+from infra import PROJECT_FOLDER
 
 README = PROJECT_FOLDER / "README.md"
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
@@ -21,7 +21,7 @@ def update() -> None:
 
 
 def figures(folder: Path) -> str:
-    """Two tables and the machine, as Markdown."""
+    """The tables and the machine, as Markdown."""
     results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
     tables = {part: [table["rows"] for table in result["tables"]] for part, result in results.items()}
     export = tables["export"][0]
@@ -33,6 +33,10 @@ def figures(folder: Path) -> str:
         "| | |",
         "| --- | --- |",
         *(f"| {what} | {figure} |" for what, figure in _others(export, tables)),
+        "",
+        "| `pulumi up`, clients | checkpoints | from nothing | no change | one client added | resources | state |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+        *(_deployed(row) for row in tables["engine"][0]),
         "",
         _machine(results),
     ]
@@ -50,9 +54,15 @@ def _contender(export: list[dict[str, Any]], name: str) -> str:
     return f"| {name} | {' | '.join(cells)} | {f'{peak:,} MB' if peak else 'failed'} |"
 
 
+def _deployed(row: dict[str, Any]) -> str:
+    seconds = " | ".join(f"{row[f'{run}, s']:.0f} s" for run in ("from nothing", "no change", "one client added"))
+    return f"| {row['clients']} | {row['checkpoints']} | {seconds} | {row['resources']:,} | {row['state MB']} MB |"
+
+
 def _others(export: list[dict[str, Any]], tables: dict[str, list[Any]]) -> list[tuple[str, str]]:
     most = max(row["rows"] for row in export if row["contender"] == "function")
     largest = [row for row in export if row["contender"] == "function" and row["rows"] == most]
+    objects = tables["small-objects"][0][-1]
     [small], _, history = tables["small"]
     compiled, *_ = cold = tables["cold-start"][0]
     sources = next(row for row in cold if row["handler"] == "function" and row["bytecode in the zip"] == "no")
@@ -71,6 +81,11 @@ def _others(export: list[dict[str, Any]], tables: dict[str, list[Any]]) -> list[
         (
             f"the same for a client {history[-1]['client']}",
             f"{history[-1]['AWS calls']} AWS calls, {history[-1]['days listed']} days listed",
+        ),
+        (
+            f"{objects['objects']:,} objects of {objects['rows'] // objects['objects']} rows, "
+            f"{objects['ms a request']} ms a request, {objects['function MB']:,} MB",
+            f"{objects['seconds']:.0f} s, {objects['requests']:,} requests, peak {objects['peak MB']:,} MB",
         ),
         (
             "cold start, bytecode in the zip (x a handler that imports boto3 and duckdb)",

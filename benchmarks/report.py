@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import psutil
 
-from referral_delivery.query import MEMORY_MB_PER_VCPU
+from referral_delivery.lake.connection import MEMORY_MB_PER_VCPU
 from referralctl.output import facts, print_table
 
 GIB, MIB = 1024**3, 1024**2

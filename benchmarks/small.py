@@ -16,8 +16,9 @@ from benchmarks.history import put_history, stand_at
 from benchmarks.process import measured, middle
 from benchmarks.report import MEMORY_MB, MIB, Result, Table
 from benchmarks.system import COLUMNS, quiet, running
-from referral_delivery.contract import Contract
-from referral_delivery.event import ExportEvent, Kind
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.delivery.event import ExportEvent
+from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.window import HOUR
 
 CLIENTS, QUICK_CLIENTS = 100, 20
@@ -34,7 +35,7 @@ def run(*, quick: bool) -> Result:
     with running(["client"], schedule=quiet()) as system:
         for name in [WARM_UP, *names, OLD]:
             system.put_referrals(name, end - HOUR, ROWS)
-            stand_at(system.stack, name, end - HOUR)
+            stand_at(system.stack, contract(name), end - HOUR)
         objects = put_history(system.stack, contract(OLD), end - HOUR, days=365 * years)
         job = {"environment": system.environment, "end": end.isoformat(), "clients": [WARM_UP, *names, OLD]}
         warm = measured("small", stdin=json.dumps(job))
@@ -90,7 +91,7 @@ def main() -> None:
 
     runs: list[dict[str, Any]] = []
     for client in job["clients"]:
-        event = ExportEvent(kind=Kind.MANUAL, scheduled_time=job["end"], contract=contract(client))
+        event = ExportEvent(occasion=Occasion.MANUAL, scheduled_time=job["end"], contract=contract(client))
         calls.clear()
         began = time.perf_counter()
         report = handler(event.model_dump(mode="json"), lambda_context(client, MEMORY_MB))

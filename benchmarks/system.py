@@ -13,10 +13,10 @@ import duckdb
 from botocore.credentials import ReadOnlyCredentials
 
 from benchmarks.history import object_key
-from referral_delivery import query
+from local_aws.emulator import ACCOUNT_ID
+from referral_delivery.lake import connection
 from referral_delivery.settings import Settings
-from referralctl.local.emulator import ACCOUNT_ID
-from referralctl.local.system import LocalSystem
+from referralctl.local_system import LocalSystem
 from referralctl.stacks import Stack
 from tests.support import write_client
 
@@ -41,7 +41,9 @@ class BenchSystem:
     def environment(self) -> dict[str, str]:
         """What Lambda would give the function, with the account's own access."""
         settings = Settings(
+            stack="bench",
             lake_bucket=self.stack["lake_bucket"],
+            lake_prefix=self.stack["lake_prefix"],
             delivery_bucket=self.stack["delivery_bucket"],
             ledger_table=self.stack["ledger_table"],
         )
@@ -55,9 +57,10 @@ class BenchSystem:
     @cached_property
     def duckdb(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB that reads and writes the emulator's S3."""
-        return query.connect(
+        return connection.connect(
             endpoint_url=self.up["endpoint_url"],
             region=self.up["region"],
+            bucket=self.stack["lake_bucket"],
             credentials=ReadOnlyCredentials(ACCOUNT_ID, SECRET, None),
             memory_mb=10_240,
         )
