@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,6 +27,7 @@ import pytest
 import yaml
 
 from infra import PROJECT_FOLDER
+from tests.mutants.calls import Calls, Chosen, Function, calls_in, function_at
 
 PACKAGE = PROJECT_FOLDER / "functions" / "referral_delivery"
 MAKER = PROJECT_FOLDER / ".build" / "mutants" / "bin" / "python"
@@ -34,11 +35,14 @@ EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 # The tests that are to notice, of a module or room: the longest name counts, and the quickest tests come first.
 # Unit tests, but for those that say `stack/`: these are of what only AWS can answer, and share one local system.
 TESTS = {
-    "agreement": "client_files client_file_cases client_file_text contract",
+    "agreement": "client_files client_file_cases contract",
+    "agreement.address": "address client_file_cases",
     "agreement.attributes": "attributes contract",
-    "agreement.contract": "client_files client_file_cases contract",
+    "agreement.client_file": "client_file_cases client_files client_file_text",
+    "agreement.duration": "duration",
     "agreement.file_name": "file_name client_file_cases",
     "agreement.key_formats": "public_key client_file_cases client_file_text",
+    "agreement.notices": "notices client_file_cases",
     "agreement.public_key": "public_key client_files client_file_cases contract",
     "agreement.refusal": "refusal client_file_cases",
     "agreement.schedule": "schedule client_files client_file_cases contract",
@@ -59,7 +63,9 @@ TESTS = {
     "lake.objects": "lake plan contract stack/bad_data stack/first_day",
     "ledger": "records contract stack/ledger stack/model",
     "ledger.dynamodb": "dynamodb contract stack/model",
+    "ledger.receiving": "contract stack/receiving",
     "ledger.table": "stack/ledger contract stack/model",
+    "ledger.watching": "contract stack/watch",
     "settings": "contract artifact",
     "window": "window lake plan contract",
 }
@@ -103,6 +109,13 @@ class Mutant:
         was, becomes = ([text for sign, text in lines if sign == each and text] for each in "-+")
         return "".join(was[:1]), "".join(becomes[:1])
 
+    @property
+    def line(self) -> int:
+        """The number of that line."""
+        _, _, head, *lines = self.diff.splitlines()
+        first = int(head.split()[1].strip("-").partition(",")[0])
+        return first + next(number for number, line in enumerate(lines) if line[:1] in "-+")
+
 
 class _Loader(SourceFileLoader):
     """Loads the mutant in the place of the file."""
@@ -126,15 +139,6 @@ class _Finder:
         if fullname != f"referral_delivery.{self.mutant.module}":
             return None
         return spec_from_file_location(fullname, self.mutant.path, loader=_Loader(fullname, self.mutant))
-
-
-class _InThisProcess:
-    """Leaves out the tests that ask the deployed function: its zip has no mutant in it."""
-
-    @staticmethod
-    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-        """What pytest asks of a plugin."""
-        items[:] = [item for item in items if "quiet" not in getattr(item, "fixturenames", ())]
 
 
 def modules(name: str) -> list[Path]:
@@ -164,13 +168,13 @@ def made(paths: Sequence[Path]) -> list[Mutant]:
     return [Mutant(**json.loads(line)) for line in lines]
 
 
-def _run_tests(files: Sequence[str], mutant: Mutant | None) -> NoReturn:
+def _run_tests(files: Sequence[str], mutant: Mutant | None, plugin: object) -> NoReturn:
     """In a forked process: ends it with 0 where no test noticed."""
     code = 1
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        silence = os.open(os.devnull, os.O_WRONLY)
         if mutant:
+            resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+            silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
             sys.meta_path.insert(0, _Finder(mutant))
@@ -181,9 +185,12 @@ def _run_tests(files: Sequence[str], mutant: Mutant | None) -> NoReturn:
         hypothesis.settings.load_profile("mutants")
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=30", "-m", "not attack"]
         # Hypothesis is in memory already, where pytest would look for assertions to rewrite.
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", *(["--tb=no"] if mutant else [])]
         # One after the other, so that what the later ones import costs only those that live so long.
-        code = int(any(pytest.main([*options, file], [_InThisProcess]) for file in files))
+        passed = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        code = int(any(pytest.main([*options, file], [plugin]) not in passed for file in files))
+        if isinstance(plugin, Calls):
+            plugin.write()
     except BaseException:  # noqa: BLE001 - the process ends here
         traceback.print_exc()
     finally:
@@ -191,21 +198,28 @@ def _run_tests(files: Sequence[str], mutant: Mutant | None) -> NoReturn:
         os._exit(code)
 
 
-def _forked(files: Sequence[str], mutant: Mutant | None) -> int:
+def _forked(files: Sequence[str], mutant: Mutant | None, plugin: object) -> int:
     pid = os.fork()
     if pid == 0:
-        _run_tests(files, mutant)
+        _run_tests(files, mutant, plugin)
     return pid
 
 
-def survived(mutants: Sequence[Mutant], *, at_once: int) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant, in the order in which they end, and whether all tests passed on it."""
+def survived(
+    mutants: Sequence[Mutant], called: Mapping[Function, Collection[str]], *, at_once: int
+) -> Iterator[tuple[Mutant, bool]]:
+    """Each mutant, in the order in which they end, and whether all tests passed that call the function with its fault.
+
+    What runs when the module is imported is for all of the module's tests to notice.
+    """
     running: dict[int, Mutant] = {}
     waiting = list(reversed(mutants))
     while waiting or running:
         while waiting and len(running) < at_once:
             mutant = waiting.pop()
-            running[_forked(tests_of(mutant.module), mutant)] = mutant
+            files, function = tests_of(mutant.module), function_at(mutant.path, mutant.line)
+            chosen = called.get(function, ()) if function else None
+            running[_forked(files, mutant, Chosen(chosen))] = mutant
         pid, status = os.wait()
         yield running.pop(pid), status == 0
 
@@ -230,10 +244,15 @@ def main() -> int:
     """Print the survivors as diffs, then a line for each module."""
     parser = argparse.ArgumentParser(prog="test --mutants", description=__doc__)
     parser.add_argument("module", nargs="*", default=[""], help="agreement.file_name, or agreement; default: all")
-    mutants = made([path for name in parser.parse_args().module for path in modules(name)])
+    parser.add_argument("--again", type=Path, metavar="OUTPUT", help="only what survived in an earlier run's output")
+    asked = parser.parse_args()
+    mutants = made([path for name in asked.module for path in modules(name)])
     known = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
     equivalent = {(each["module"], each["was"], each.get("becomes", "")) for each in known}
     mutants = [mutant for mutant in mutants if (mutant.module, *mutant.change()) not in equivalent]
+    if asked.again:
+        survivors = asked.again.read_text(encoding="utf-8")
+        mutants = [mutant for mutant in mutants if f"{mutant.diff}\n" in survivors]
 
     for name in _IMPORTED_ONCE:
         import_module(name)
@@ -245,11 +264,14 @@ def main() -> int:
 
 def _measure(mutants: Sequence[Mutant], files: Sequence[str]) -> None:
     began = time.monotonic()
-    if os.waitpid(_forked(files, None), 0)[1]:
-        raise SystemExit("--mutants: the tests fail without a mutant; mend them first")
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        noted = Path(folder) / "calls.json"
+        if os.waitpid(_forked(files, None, Calls(PACKAGE, noted)), 0)[1]:
+            raise SystemExit("--mutants: the tests fail without a mutant; mend them first")
+        called = calls_in(noted)
     killed, alive = Counter[str](), Counter[str]()
     workers = int(os.environ.get("PYTEST_WORKERS") or os.cpu_count() or 1)
-    for number, (mutant, lives) in enumerate(survived(mutants, at_once=workers), 1):
+    for number, (mutant, lives) in enumerate(survived(mutants, called, at_once=workers), 1):
         (alive if lives else killed)[mutant.module] += 1
         if lives:
             print(mutant.diff, end="\n\n", flush=True)

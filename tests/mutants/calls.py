@@ -1,0 +1,67 @@
+"""Which tests call a function, and so may notice a fault in it."""
+
+import ast
+import json
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+# A function's file, and the line on which it begins.
+Function = tuple[str, int]
+
+
+class Chosen:
+    """A plugin of pytest that leaves out all but the `chosen` tests; None for all that run in this process."""
+
+    def __init__(self, chosen: Collection[str] | None = None) -> None:
+        self._chosen = chosen
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """What pytest asks of a plugin."""
+        # The deployed function's zip has no mutant in it.
+        here = [item for item in items if "quiet" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in here if self._chosen is None or item.nodeid in self._chosen]
+
+
+class Calls(Chosen):
+    """A plugin of pytest that notes in a file which functions of a folder each test calls, with its fixtures."""
+
+    def __init__(self, folder: Path, file: Path) -> None:
+        super().__init__()
+        self._folder, self._file = str(folder), file
+        self._tests: defaultdict[Function, set[str]] = defaultdict(set)
+        self._test = ""
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """What pytest asks of a plugin."""
+        self._test = nodeid
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+
+    def _called(self, frame: FrameType, _event: str, _arg: object) -> None:
+        if frame.f_code.co_filename.startswith(self._folder):
+            self._tests[frame.f_code.co_filename, frame.f_code.co_firstlineno].add(self._test)
+
+    def write(self) -> None:
+        """Keep what was noted."""
+        self._file.write_text(json.dumps([[*function, sorted(tests)] for function, tests in self._tests.items()]))
+
+
+def calls_in(file: Path) -> Mapping[Function, Collection[str]]:
+    """The names of the tests that call each function, as `Calls` noted them."""
+    return {(path, line): set(tests) for path, line, tests in json.loads(file.read_text())}
+
+
+def function_at(path: str, line: int) -> Function | None:
+    """The innermost function that has a line in its body; None for a line that runs when the module is imported."""
+    found = None
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+            # An inner function comes after those around it.
+            found = path, min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return found
