@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from infra import policies
 from infra.deployment import Deployment
-from referral_delivery.agreement.client import WARN_BEFORE_EXPIRY, Client
+from referral_delivery.agreement.client import Client
 from referral_delivery.file.upload import DOWNLOADS
 
 # What the client sees as its folder.
@@ -88,9 +88,9 @@ class ClientAccess(pulumi.ComponentResource):
 
 def _warn_of_expiry(client: Client, today: date, resource: pulumi.Resource) -> None:
     for key in client.keys:
-        if key.expires and key.expires <= today:
+        if key.has_ended(today):
             pulumi.log.warn(f"{client.client}: key {key.label!r} expired on {key.expires}; not deployed", resource)
-        elif key.expires and key.expires <= today + WARN_BEFORE_EXPIRY:
+        elif key.ends_soon(today):
             pulumi.log.warn(f"{client.client}: key {key.label!r} expires on {key.expires}; ask for the next", resource)
     if not client.keys_on(today):
         pulumi.log.warn(f"{client.client}: no valid key; the client cannot log in", resource)

@@ -56,6 +56,10 @@ def test_a_list_of_addresses_and_occurrences_may_be_one_text_with_commas(tmp_pat
     assert found.email.to == ("a@acme.example", "b@acme.example")
     assert (found.email.on, found.email.files) == (("file_late", "key_expired"), "daily")
     assert found.webhook is None
+    one = notices(tmp_path, {"email": {"to": "a@acme.example", "on": "key_expired"}} | webhook(on="key_expired"))
+    assert one.webhook is not None
+    assert one.email is not None
+    assert one.webhook.on == one.email.on == ("key_expired",)
 
 
 def test_notices_that_go_nowhere_are_refused(tmp_path: Path) -> None:

@@ -21,9 +21,7 @@ from referral_delivery.agreement.schedule import Schedule
 # https://docs.aws.amazon.com/transfer/latest/userguide/transfer-quotas.html
 MAX_KEYS_PER_USER = 50
 # Time enough to ask a client for its next key.
-WARN_BEFORE_EXPIRY = timedelta(days=30)
-
-
+_WARN_BEFORE_EXPIRY = timedelta(days=30)
 # The first version of any lake is younger: an earlier day is a slip of the pen.
 FIRST_DAY = date(2015, 1, 1)
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -55,7 +53,8 @@ def _day_meant(text: str) -> str:
     year, month, day = (int(part) for part in parts.groups())
     if not (year and 1 <= month <= 12):  # noqa: PLR2004
         return "write year, month and day as in 2026-11-01"
-    if not 1 <= day <= (last := calendar.monthrange(year, month)[1]):
+    _, last = calendar.monthrange(year, month)
+    if not 1 <= day <= last:
         return f"choose another day: the month ends on {year}-{month:02d}-{last}"
     return f"did you mean `{year}-{month:02d}-{day:02d}`?"
 
@@ -114,6 +113,14 @@ class Key(BaseModel):
     def parsed(self) -> PublicKey:
         """The key itself, without its comment."""
         return public_key.parse(self.public_key)
+
+    def has_ended(self, day: date) -> bool:
+        """Whether it is not deployed on a day."""
+        return self.expires is not None and self.expires <= day
+
+    def ends_soon(self, day: date) -> bool:
+        """Whether it is time to ask for the next one."""
+        return self.has_ended(day + _WARN_BEFORE_EXPIRY)
 
 
 class Client(Contract):
@@ -177,4 +184,4 @@ class Client(Contract):
 
     def keys_on(self, day: date) -> list[Key]:
         """The keys that are valid on a day, in the file's order."""
-        return [key for key in self.keys if key.expires is None or day < key.expires]
+        return [key for key in self.keys if not key.has_ended(day)]

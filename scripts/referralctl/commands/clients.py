@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from referral_delivery.agreement.client import WARN_BEFORE_EXPIRY, Client
+from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.client_files import json_schema, load, load_folder
 from referral_delivery.agreement.schedule import expressions, next_runs, skipped_time_notes
 from referral_delivery.errors import ClientFileError, Finding
@@ -86,9 +86,9 @@ def _key_notes(client: Client, now: datetime) -> list[str]:
     today = now.date()
     notes = []
     for key in client.keys:
-        if key.expires and key.expires <= today:
+        if key.has_ended(today):
             notes.append(f"key {key.label!r} expired on {key.expires}; remove it")
-        elif key.expires and key.expires <= today + WARN_BEFORE_EXPIRY:
+        elif key.ends_soon(today):
             notes.append(f"key {key.label!r} expires on {key.expires}; ask {client.contact} for the next one")
     if not client.keys_on(today):
         notes.append(f"no valid key: {client.client} cannot log in; ask {client.contact} for one")
