@@ -4,6 +4,7 @@ CommandError
 ├── StackNotFound        no stack's outputs, or not what a command needs of them
 ├── AwsRefused           AWS refused, or did not answer
 ├── FileRefused          a file of referrals does not fit the lake's contract
+├── PageNotWritten       the page of the status could not be written
 └── LocalSystemError     the local system cannot do what was asked
 """
 
@@ -20,6 +21,10 @@ class StackNotFound(CommandError):
 
 class AwsRefused(CommandError):
     """AWS refused a call, did not know the caller, or did not answer."""
+
+
+class PageNotWritten(CommandError):
+    """The page of the status could not be written where it was asked for."""
 
 
 class LocalSystemError(CommandError):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from referralctl.errors import PageNotWritten
 from referralctl.status import drawing
 from referralctl.status.strip import Outcome
 from referralctl.status.view import ClientView, State
@@ -21,13 +23,19 @@ _NAMED = 10
 
 
 def write_page(file: Path, views: Sequence[ClientView], *, now: datetime, stack: str) -> None:
-    """Write the page, whole or not at all: whoever reloads it sees this one or the one before."""
-    new = file.with_name(f".{file.name}.{os.getpid()}.new")
+    """Write the page, whole or not at all: whoever reloads it sees this one or the one before.
+
+    PageNotWritten names the file and what the system said.
+    """
+    text, new = page(views, now=now, stack=stack), file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        new.write_text(page(views, now=now, stack=stack), encoding="utf-8")
+        new.write_text(text, encoding="utf-8")
         new.replace(file)
+    except OSError as error:
+        raise PageNotWritten(f"{file}: {error.strerror}; give a file in a folder that you may write to") from error
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def page(views: Sequence[ClientView], *, now: datetime, stack: str) -> str:
