@@ -1,5 +1,6 @@
-"""Part 8: one round of the watch over many clients, of which each has collected none of its hourly files of a day."""
+"""Part 8: a round of the watch over many clients, whose hourly files of a day nobody has fetched; and their status."""
 
+import io
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.session import get_session
+from rich.console import Console
 
 from benchmarks.aws_calls import AwsCalls
 from benchmarks.contender import lambda_context, peak_bytes
@@ -22,9 +24,13 @@ from referral_delivery.agreement.contract import Contract
 from referral_delivery.agreement.schedule import Schedule
 from referral_delivery.watch.roster import FOLDER, Entry, Roster
 from referral_delivery.window import HOUR
+from referralctl.stacks import Stack
+from referralctl.status.reading import Reader
+from referralctl.status.table import table
 
 CLIENTS, QUICK_CLIENTS = (100, 1_000), (100,)
 FILES = 24
+ROSTER = f"{FOLDER}/bench.json"
 _AT_ONCE = 16
 
 
@@ -39,6 +45,7 @@ def _row(count: int) -> dict[str, object]:
         entries = [_entry(f"client-{number:04d}") for number in range(count)]
         _put(system, entries)
         found = measured("watch", stdin=json.dumps(_environment(system)))
+        status = _status_seconds(system)
     first, second = found["rounds"]
     return {
         "clients": count,
@@ -49,7 +56,17 @@ def _row(count: int) -> dict[str, object]:
         "AWS calls, next": second["calls"],
         "peak MB": round(found["peak_bytes"] / MIB),
         "function MB": MEMORY_MB,
+        "`status`, seconds": round(status, 2),
     }
+
+
+def _status_seconds(system: BenchSystem) -> float:
+    """What `referralctl status` takes to read and draw every client."""
+    stack = Stack(system.stack.outputs | {"roster": ROSTER}, local=system.up)
+    began, now = time.perf_counter(), datetime.now(UTC)
+    with Console(file=io.StringIO()) as console:
+        console.print(table(Reader(stack).read(now), now))
+    return time.perf_counter() - began
 
 
 def _entry(client: str) -> Entry:
@@ -64,7 +81,7 @@ def _entry(client: str) -> Entry:
 def _put(system: BenchSystem, entries: list[Entry]) -> None:
     stack, now = system.stack, datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     stack.s3.put_object(
-        Bucket=stack["delivery_bucket"], Key=f"{FOLDER}/bench.json", Body=Roster(clients=tuple(entries)).to_bytes()
+        Bucket=stack["delivery_bucket"], Key=ROSTER, Body=Roster(clients=tuple(entries)).to_bytes()
     )
 
     def put(entry: Entry) -> None:
