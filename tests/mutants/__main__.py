@@ -5,6 +5,7 @@ need, and is given to the import system in the place of the module.
 """
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,7 +28,7 @@ import pytest
 import yaml
 
 from infra import PROJECT_FOLDER
-from tests.mutants.calls import Calls, Chosen, Function, calls_in, function_at
+from tests.mutants.calls import Called, Calls, Chosen
 
 PACKAGE = PROJECT_FOLDER / "functions" / "referral_delivery"
 MAKER = PROJECT_FOLDER / ".build" / "mutants" / "bin" / "python"
@@ -40,6 +41,7 @@ TESTS = {
     "agreement.attributes": "attributes contract",
     "agreement.client": "client client_files client_file_cases contract",
     "agreement.client_file": "client_file_cases client_files client_file_text",
+    "agreement.contract": "contract records client_files client_file_cases",
     "agreement.duration": "duration",
     "agreement.file_name": "file_name client_file_cases",
     "agreement.key_formats": "public_key client_file_cases client_file_text",
@@ -47,6 +49,7 @@ TESTS = {
     "agreement.public_key": "public_key client_files client_file_cases contract",
     "agreement.refusal": "refusal client_file_cases",
     "agreement.schedule": "schedule client_files client_file_cases contract",
+    "agreement.spellings": "spellings client_file_cases client_files",
     "agreement.timezones": "timezones client_file_cases",
     "delivery": "export contract exactly_once",
     "delivery.backfill": "contract stack/backfill",
@@ -59,8 +62,9 @@ TESTS = {
     "file": "encode contract exactly_once",
     "file.upload": "encode stack/upload stack/model stack/publishing",
     "handlers": "contract artifact",
-    "lake": "query values types contract",
-    "lake.connection": "connection contract encode",
+    "lake": "query values contract types",
+    "lake.connection": "connection query contract",
+    "lake.columns": "query types contract",
     "lake.objects": "lake plan contract stack/bad_data stack/first_day",
     "ledger": "records contract stack/ledger stack/model",
     "ledger.dynamodb": "dynamodb contract stack/model",
@@ -187,6 +191,8 @@ def _run_tests(files: Sequence[str], mutant: Mutant | None, plugin: object) -> N
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=30", "-m", "not attack"]
         # Hypothesis is in memory already, where pytest would look for assertions to rewrite.
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", *(["--tb=no"] if mutant else [])]
+        if isinstance(plugin, Calls):
+            plugin.start()
         # One after the other, so that what the later ones import costs only those that live so long.
         passed = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
         code = int(any(pytest.main([*options, file], [plugin]) not in passed for file in files))
@@ -206,9 +212,7 @@ def _forked(files: Sequence[str], mutant: Mutant | None, plugin: object) -> int:
     return pid
 
 
-def survived(
-    mutants: Sequence[Mutant], called: Mapping[Function, Collection[str]], *, at_once: int
-) -> Iterator[tuple[Mutant, bool]]:
+def survived(mutants: Sequence[Mutant], called: Called, *, at_once: int) -> Iterator[tuple[Mutant, bool]]:
     """Each mutant, in the order in which they end, and whether all tests passed that call the function with its fault.
 
     What runs when the module is imported is for all of the module's tests to notice.
@@ -218,9 +222,8 @@ def survived(
     while waiting or running:
         while waiting and len(running) < at_once:
             mutant = waiting.pop()
-            files, function = tests_of(mutant.module), function_at(mutant.path, mutant.line)
-            chosen = called.get(function, ()) if function else None
-            running[_forked(files, mutant, Chosen(chosen))] = mutant
+            plugin = Chosen(called.chosen(mutant.path, mutant.line))
+            running[_forked(tests_of(mutant.module), mutant, plugin)] = mutant
         pid, status = os.wait()
         yield running.pop(pid), status == 0
 
@@ -257,6 +260,8 @@ def main() -> int:
 
     for name in _IMPORTED_ONCE:
         import_module(name)
+    # Each process lives for seconds: its collector would only copy the memory that all of them share.
+    gc.disable()
     files = sorted({file for mutant in mutants for file in tests_of(mutant.module)})
     with _system(files):
         _measure(mutants, files)
@@ -269,7 +274,7 @@ def _measure(mutants: Sequence[Mutant], files: Sequence[str]) -> None:
         noted = Path(folder) / "calls.json"
         if os.waitpid(_forked(files, None, Calls(PACKAGE, noted)), 0)[1]:
             raise SystemExit("--mutants: the tests fail without a mutant; mend them first")
-        called = calls_in(noted)
+        called = Called(noted)
     killed, alive = Counter[str](), Counter[str]()
     workers = int(os.environ.get("PYTEST_WORKERS") or os.cpu_count() or 1)
     for number, (mutant, lives) in enumerate(survived(mutants, called, at_once=workers), 1):

@@ -5,7 +5,7 @@ import json
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +13,8 @@ import pytest
 
 # A function's file, and the line on which it begins.
 Function = tuple[str, int]
+# In the place of a test's name.
+_IMPORT = ""
 
 
 class Chosen:
@@ -35,13 +37,20 @@ class Calls(Chosen):
         super().__init__()
         self._folder, self._file = str(folder), file
         self._tests: defaultdict[Function, set[str]] = defaultdict(set)
-        self._test = ""
+        self._test = _IMPORT
+
+    def start(self) -> None:
+        """From here on; what is called while modules are imported is called for all of the tests."""
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+
+    def pytest_collection(self) -> None:
+        """What pytest asks of a plugin."""
+        self._test = _IMPORT
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """What pytest asks of a plugin."""
         self._test = nodeid
-        sys.settrace(self._called)
-        threading.settrace(self._called)
 
     def _called(self, frame: FrameType, _event: str, _arg: object) -> None:
         if frame.f_code.co_filename.startswith(self._folder):
@@ -52,13 +61,22 @@ class Calls(Chosen):
         self._file.write_text(json.dumps([[*function, sorted(tests)] for function, tests in self._tests.items()]))
 
 
-def calls_in(file: Path) -> Mapping[Function, Collection[str]]:
-    """The names of the tests that call each function, as `Calls` noted them."""
-    return {(path, line): set(tests) for path, line, tests in json.loads(file.read_text())}
+class Called:
+    """Which tests call which function, as `Calls` noted it."""
+
+    def __init__(self, file: Path) -> None:
+        self._tests = {(path, line): set(tests) for path, line, tests in json.loads(file.read_text())}
+
+    def chosen(self, path: str, line: int) -> Collection[str] | None:
+        """The names of the tests that call the function with this line; None for all where an import runs it."""
+        if (function := _function_at(path, line)) is None:
+            return None
+        tests = self._tests.get(function, set())
+        return None if _IMPORT in tests else tests
 
 
-def function_at(path: str, line: int) -> Function | None:
-    """The innermost function that has a line in its body; None for a line that runs when the module is imported."""
+def _function_at(path: str, line: int) -> Function | None:
+    """The innermost function that has the line in its body."""
     found = None
     for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef) and node.body[0].lineno <= line <= (node.end_lineno or 0):

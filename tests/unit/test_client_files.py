@@ -221,6 +221,14 @@ def test_every_finding_of_every_file_is_told_at_once_in_the_order_of_files_and_l
     ]
 
 
+def test_what_a_file_lacks_is_told_before_what_stands_in_its_lines(tmp_path: Path) -> None:
+    path = write_client(tmp_path, "Acme", file="acme.yaml", contact=None)
+    assert [line.split(": found")[0] for line in refusal(tmp_path).splitlines()] == [
+        f"{path}: contact",
+        f"{path}:1: client",
+    ]
+
+
 def test_what_a_contract_was_made_of_years_ago_stays_readable() -> None:
     old = {"client": "acme", "deliver_from": "2001-01-01", "attributes": ["email"]}
     assert Contract.model_validate(old).deliver_from == date(2001, 1, 1)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from infra import PROJECT_FOLDER
+from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.contract import Column, Contract
 from tests.support import contract
 
@@ -64,3 +65,28 @@ def test_a_contract_survives_the_way_through_json() -> None:
     agreed = contract(attributes=["email", {"name": "hash", "from": "email", "transform": "sha256"}])
     assert Contract.model_validate_json(agreed.model_dump_json()) == agreed
     assert agreed.model_dump()["attributes"][0] == {"name": "email", "from": "email", "transform": None}
+
+
+def test_a_contract_has_a_column_at_least() -> None:
+    with pytest.raises(ValidationError, match="attributes\n  Tuple should have at least 1 item"):
+        contract(attributes=[])
+
+
+def test_a_contract_is_kept_under_the_same_hash_by_every_version() -> None:
+    agreed = contract(attributes=["email", {"name": "hash", "from": "email", "transform": "sha256"}])
+    assert agreed.hash == "ac9af50665ce1a89"
+
+
+def test_a_recalled_column_has_the_type_that_it_had_whatever_the_catalogue_says_today() -> None:
+    plain = {"name": "age", "from": "age", "transform": None}
+    assert Column.recalled(plain | {"type": "text"}).type == "text"
+    assert Column.recalled(plain).type == CATALOGUE["age"].type == "integer"
+    assert Column.recalled(plain | {"from": "gone"}).type is None
+
+
+def test_a_contract_of_a_later_version_is_recalled_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    plain = contract().to_plain()
+    plain["attributes"][0]["transform"] = "rot13"
+    plain["file"]["compression"] = "zstd"
+    assert Contract.recalled(plain).to_plain() == plain
+    assert not recwarn.list

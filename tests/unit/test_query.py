@@ -199,6 +199,32 @@ def test_a_row_of_another_hour_is_refused(con: duckdb.DuckDBPyConnection, lake: 
         delivered(con, lake, attributes=["state"])
 
 
+def test_a_refusal_names_the_object_and_what_to_do_and_nothing_else(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land("SELECT 'a' AS state, TIMESTAMP '2026-11-20 10:00:00' AS received_at")
+    lake.put("acme", HOUR, b"this is no parquet at all")
+    row, file = (lake.url(each) for each in selected(lake, DAY).new)
+    with pytest.raises(UnreadableObject) as refused:
+        delivered(con, lake, attributes=["state"])
+    assert str(refused.value) == (
+        f"Invalid Input Error: No magic bytes found at end of file '{file}'; have the lake's writer replace the object"
+    )
+    del lake.held[max(lake.held)]
+    with pytest.raises(UnreadableObject) as refused:
+        delivered(con, lake, attributes=["state"])
+    assert str(refused.value) == (
+        f"{row} holds a received_at of 2026-11-20 10:00:00; have the lake's writer file it under its own hour"
+    )
+
+
+def test_an_object_that_cannot_be_had_is_no_fault_of_the_data(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
+    lake.land("SELECT 'a' AS state")
+    (lake.folder / max(lake.held)).unlink()
+    with pytest.raises(duckdb.IOException, match="No files found"):
+        delivered(con, lake, attributes=["state"])
+
+
 @pytest.mark.parametrize(
     ("attributes", "lines"),
     [

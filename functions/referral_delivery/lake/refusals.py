@@ -30,7 +30,7 @@ def explained(error: duckdb.Error) -> Exception:
     for kind in _REFUSED:
         _, mark, refused = said.partition(_MARK.format(kind.__name__))
         if mark:
-            return kind(refused.splitlines()[0])
+            return kind(refused)
     # Conversion messages may quote a value: only the kinds of message that name objects are repeated.
     if isinstance(error, duckdb.InvalidInputException) and ".parquet" in said:
         # What is no UTF-8 is quoted at the message's end.
