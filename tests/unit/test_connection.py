@@ -7,12 +7,21 @@ import duckdb
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from referral_delivery.lake.connection import REQUESTS_IN_FLIGHT, connect, requests_in_flight
+from referral_delivery.lake.connection import connect, requests_in_flight
+
+LOCAL = "http://127.0.0.1:4566"
 
 
 @pytest.mark.parametrize(
     ("memory_mb", "threads", "limit"),
-    [(1_024, 1, "595.0 MiB"), (1_769, 1, "976.5 MiB"), (3_538, 2, "976.5 MiB"), (10_240, 6, "2.8 GiB")],
+    [
+        (512, 1, "106.8 MiB"),
+        (1_024, 1, "595.0 MiB"),
+        (1_769, 1, "976.5 MiB"),
+        (2_653, 1, "976.5 MiB"),
+        (2_654, 2, "976.5 MiB"),  # half of the second 1,769 MB is a second vCPU's
+        (10_240, 6, "2.8 GiB"),
+    ],
 )
 def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
     credentials = ReadOnlyCredentials("key", "sec'ret", None)
@@ -40,7 +49,7 @@ def test_duckdb_loads_no_unsigned_or_downloaded_extension() -> None:
     [
         ("https://s3.eu-west-1.amazonaws.com", "company-lake", "vhost"),
         ("https://s3.eu-west-1.amazonaws.com", "company.lake", "path"),
-        ("http://127.0.0.1:4566", "company-lake", "path"),
+        (LOCAL, "company-lake", "path"),
     ],
 )
 def test_a_bucket_whose_name_has_dots_is_read_by_path_as_boto3_does(endpoint: str, bucket: str, style: str) -> None:
@@ -56,7 +65,20 @@ def test_a_bucket_whose_name_has_dots_is_read_by_path_as_boto3_does(endpoint: st
     assert urlsplit(url).path == ("/x" if style == "vhost" else f"/{bucket}/x")
 
 
-@pytest.mark.parametrize(("objects", "threads"), [(4, 2), (10, 10), (20_000, REQUESTS_IN_FLIGHT)])
+@pytest.mark.parametrize(("endpoint", "encrypted"), [("https://s3.eu-west-1.amazonaws.com", "true"), (LOCAL, "false")])
+def test_duckdb_asks_with_the_functions_own_key_and_encrypts_where_the_endpoint_does(
+    endpoint: str, encrypted: str
+) -> None:
+    credentials = ReadOnlyCredentials("key's", "secret", "token")
+    with connect(
+        endpoint_url=endpoint, region="eu-west-1", bucket="lake", credentials=credentials, memory_mb=1_024
+    ) as con:
+        [(secret,)] = con.execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
+    assert {"key_id=key's", "region=eu-west-1", f"use_ssl={encrypted}"} <= set(secret.split(";"))
+    assert f"endpoint={urlsplit(endpoint).netloc}" in secret.split(";")
+
+
+@pytest.mark.parametrize(("objects", "threads"), [(4, 2), (5, 5), (10, 10), (20_000, 64)])
 def test_many_requests_are_under_way_only_for_many_objects_and_while_they_are_wanted(
     objects: int, threads: int
 ) -> None:

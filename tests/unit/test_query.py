@@ -93,6 +93,17 @@ def test_a_nested_field_alone_is_a_missing_attribute(con: duckdb.DuckDBPyConnect
         delivered(con, lake, attributes=["state"])
 
 
+def test_a_missing_attribute_is_told_with_the_windows_first_object(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    lake.land("SELECT 'a' AS state", "SELECT 'b' AS state")
+    first = lake.url(min(lake.held.values()))
+    with pytest.raises(
+        MissingAttribute, match=rf"none of the window's 2 objects has a column 'email' \(.* is {first}\)"
+    ):
+        delivered(con, lake, attributes=["email"])
+
+
 def test_a_nested_column_of_an_attributes_name_is_refused(con: duckdb.DuckDBPyConnection, lake: Folder) -> None:
     lake.land("SELECT {'code': 'NSW'} AS state")
     with pytest.raises(WrongType, match=r"column 'state' of .* is a nested column, expected text"):
@@ -156,6 +167,19 @@ def test_small_objects_that_did_not_come_with_their_footers_are_fetched_ahead(
     assert batch.ahead.parameters == {"urls": [lake.url(selection.new[1])]}
 
 
+@pytest.mark.parametrize(("tail", "small", "ahead"), [(-1, 0, True), (0, 0, False), (-1, -1, False)])
+def test_an_object_is_fetched_ahead_that_is_larger_than_what_came_and_still_small(
+    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch, tail: int, small: int, ahead: bool
+) -> None:
+    lake.land("SELECT 1 AS age", "SELECT (hash(unnest(range(10_000))) % 1000)::INTEGER AS age")
+    selection = selected(lake, DAY)
+    larger = max(each.size_bytes for each in selection.new)
+    monkeypatch.setattr(query, "_TAIL_BYTES", larger + tail)
+    monkeypatch.setattr(query, "SMALL_OBJECT_BYTES", larger + small)
+    [batch] = query.rows(con, contract(attributes=["age"]), selection, lake).batches
+    assert bool(batch.ahead) == ahead
+
+
 def test_large_objects_are_read_in_one_go_and_not_kept(
     con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +190,17 @@ def test_large_objects_are_read_in_one_go_and_not_kept(
     [batch] = query.rows(con, contract(attributes=["age"]), selection, lake).batches
     kept = con.execute("SELECT current_setting('enable_external_file_cache')").fetchone()
     assert (batch.ahead, kept) == (None, (False,))
+
+
+@pytest.mark.parametrize(("above", "kept"), [(0, True), (-1, False)])
+def test_what_is_read_of_objects_is_kept_where_they_are_small_on_average(
+    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch, above: int, kept: bool
+) -> None:
+    lake.land(*["SELECT 1 AS age"] * 3)
+    selection = selected(lake, DAY)
+    monkeypatch.setattr(query, "SMALL_OBJECT_BYTES", selection.new[0].size_bytes + above)
+    query.rows(con, contract(attributes=["age"]), selection, lake)
+    assert con.execute("SELECT current_setting('enable_external_file_cache')").fetchone() == (kept,)
 
 
 def test_late_rows_are_counted_in_every_group_and_none_from_before_deliver_from(

@@ -153,6 +153,22 @@ def test_a_time_that_does_not_exist_on_some_day_is_noted() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "days", "noted"),
+    [(date(2026, 10, 4), 1, 1), (date(2026, 10, 3), 1, 0), (date(2026, 10, 3), 2, 1), (date(2026, 10, 5), 363, 0)],
+)
+def test_of_the_days_from_the_first_on_each_is_looked_at_and_none_after(first: date, days: int, noted: int) -> None:
+    sydney = schedule(timezone="Australia/Sydney", at=["02:30"])
+    assert len(skipped_time_notes(sydney, first, days)) == noted
+
+
+def test_a_year_is_looked_at_to_the_same_day_of_the_next() -> None:
+    sydney = schedule(timezone="Australia/Sydney", at=["02:30"])
+    notes = skipped_time_notes(sydney, date(2026, 10, 3))
+    assert [note.split()[7] for note in notes] == ["2026-10-04:", "2027-10-03:"]
+    assert len(skipped_time_notes(sydney, date(2026, 10, 2))) == 1
+
+
 def test_a_skipped_time_on_a_day_without_runs_is_not_noted() -> None:
     assert (
         skipped_time_notes(schedule(timezone="Australia/Sydney", at=["02:30"], days=["mon"]), date(2026, 11, 1)) == []

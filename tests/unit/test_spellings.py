@@ -1,6 +1,7 @@
 """Other spellings of days, times and intervals; tests/unit/client_file_cases.yaml has them in client files."""
 
 import pytest
+from pydantic import TypeAdapter
 
 from referral_delivery.agreement import spellings
 from referral_delivery.agreement.refusal import Refused
@@ -37,6 +38,7 @@ def test_a_time_of_day_is_understood_as_people_write_it(text: str, meant: str | 
         ("15", "15m"),
         ("every 60m", "1h"),
         ("120 min", "2h"),
+        ("3600m", "60h"),
         ("90m", "90m"),
         ("hourly", "1h"),
         ("0", "0m"),
@@ -96,3 +98,11 @@ def test_where_no_day_was_meant_the_list_is_shown_as_it_is_written(value: object
 def test_what_is_no_list_is_left_to_the_field_that_it_stands_in(value: object) -> None:
     assert spellings.listed(value) == value
     assert spellings.days(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("yes", True), ("on", True), ("no", False), ("off", False), (True, True), (False, False)],
+)
+def test_yes_and_no_are_understood_as_yaml_once_had_them(value: object, meant: bool) -> None:
+    assert TypeAdapter(spellings.YesOrNo).validate_python(value) is meant
