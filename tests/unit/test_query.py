@@ -167,15 +167,15 @@ def test_small_objects_that_did_not_come_with_their_footers_are_fetched_ahead(
     assert batch.ahead.parameters == {"urls": [lake.url(selection.new[1])]}
 
 
-@pytest.mark.parametrize(("tail", "small", "ahead"), [(-1, 0, True), (0, 0, False), (-1, -1, False)])
+@pytest.mark.parametrize(("above", "ahead"), [((-1, 0), True), ((0, 0), False), ((-1, -1), False)])
 def test_an_object_is_fetched_ahead_that_is_larger_than_what_came_and_still_small(
-    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch, tail: int, small: int, ahead: bool
+    con: duckdb.DuckDBPyConnection, lake: Folder, monkeypatch: pytest.MonkeyPatch, above: tuple[int, int], ahead: bool
 ) -> None:
     lake.land("SELECT 1 AS age", "SELECT (hash(unnest(range(10_000))) % 1000)::INTEGER AS age")
     selection = selected(lake, DAY)
     larger = max(each.size_bytes for each in selection.new)
-    monkeypatch.setattr(query, "_TAIL_BYTES", larger + tail)
-    monkeypatch.setattr(query, "SMALL_OBJECT_BYTES", larger + small)
+    monkeypatch.setattr(query, "_TAIL_BYTES", larger + above[0])
+    monkeypatch.setattr(query, "SMALL_OBJECT_BYTES", larger + above[1])
     [batch] = query.rows(con, contract(attributes=["age"]), selection, lake).batches
     assert bool(batch.ahead) == ahead
 
