@@ -1,10 +1,15 @@
 """The DuckDB of a delivery: its limits, its extension, and how it asks S3."""
 
+import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from urllib.parse import urlsplit
 
 import boto3
 import duckdb
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from referral_delivery.lake.connection import connect, requests_in_flight
@@ -76,6 +81,42 @@ def test_duckdb_asks_with_the_functions_own_key_and_encrypts_where_the_endpoint_
         [(secret,)] = con.execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
     assert {"key_id=key's", "region=eu-west-1", f"use_ssl={encrypted}"} <= set(secret.split(";"))
     assert f"endpoint={urlsplit(endpoint).netloc}" in secret.split(";")
+
+
+def test_duckdb_signs_its_requests_with_the_functions_secret() -> None:
+    credentials, asked = ReadOnlyCredentials("key", "sec'ret", "token"), []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(AWSRequest("GET", f"http://{self.headers['Host']}{self.path}", headers=dict(self.headers)))
+            self.send_error(403)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is said."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with (
+            connect(
+                endpoint_url=f"http://127.0.0.1:{server.server_port}",
+                region="eu-west-1",
+                bucket="lake",
+                credentials=credentials,
+                memory_mb=1_024,
+            ) as con,
+            pytest.raises(duckdb.HTTPException, match="403"),
+        ):
+            con.execute("SELECT * FROM read_parquet('s3://lake/x.parquet')")
+        server.shutdown()
+    said, request = asked[0].headers["Authorization"], asked[0]
+    signed = re.search("SignedHeaders=([^,]+)", said)
+    assert signed is not None
+    for name in set(request.headers) - {each for each in request.headers if each.lower() in signed[1].split(";")}:
+        del request.headers[name]
+    request.context["timestamp"] = request.headers["x-amz-date"]
+    signer = S3SigV4Auth(credentials, "s3", "eu-west-1")
+    wanted = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    assert said.endswith(f"Signature={wanted}")
 
 
 @pytest.mark.parametrize(("objects", "threads"), [(4, 2), (5, 5), (10, 10), (20_000, 64)])
