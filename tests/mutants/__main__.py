@@ -41,6 +41,8 @@ TESTS = {
     "agreement.attributes": "attributes contract",
     "agreement.client": "client client_files client_file_cases contract",
     "agreement.client_file": "client_file_cases client_files client_file_text",
+    "agreement.client_file.causes": "client_file_cases client_files",
+    "agreement.client_file.wording": "client_file_cases client_files notices duration",
     "agreement.contract": "contract records client_files client_file_cases",
     "agreement.duration": "duration",
     "agreement.file_name": "file_name client_file_cases",
