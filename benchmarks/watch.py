@@ -80,9 +80,7 @@ def _entry(client: str) -> Entry:
 
 def _put(system: BenchSystem, entries: list[Entry]) -> None:
     stack, now = system.stack, datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    stack.s3.put_object(
-        Bucket=stack["delivery_bucket"], Key=ROSTER, Body=Roster(clients=tuple(entries)).to_bytes()
-    )
+    stack.s3.put_object(Bucket=stack["delivery_bucket"], Key=ROSTER, Body=Roster(clients=tuple(entries)).to_bytes())
 
     def put(entry: Entry) -> None:
         stand_at(stack, entry.contract, now)

@@ -61,7 +61,10 @@ def deploy_clients(
             ),
         )
     roster = RosterObject(
-        "roster", RosterObjectArgs(deployment=deployment, clients=clients, bucket_name=of["delivery_bucket"])
+        "roster",
+        RosterObjectArgs(
+            deployment=deployment, clients=clients, spread_minutes=spread_minutes, bucket_name=of["delivery_bucket"]
+        ),
     )
     return {
         "roster": roster.key,

@@ -17,15 +17,17 @@ class RosterObjectArgs:
 
     deployment: Deployment
     clients: Sequence[Client]
+    spread_minutes: int
     bucket_name: pulumi.Input[str]
 
 
-def entry(client: Client) -> Entry:
+def entry(client: Client, *, spread_minutes: int) -> Entry:
     """A client file's part of the roster."""
     return Entry(
         contract=client.contract,
         contact=client.contact,
         schedule=client.schedule,
+        spread_minutes=spread_minutes,
         keys=tuple(
             RosterKey(label=key.label, fingerprint=key.parsed().fingerprint, expires=key.expires) for key in client.keys
         ),
@@ -41,7 +43,8 @@ class RosterObject(pulumi.ComponentResource):
     def __init__(self, name: str, args: RosterObjectArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("referrals:roster:RosterObject", name, None, opts)
         self.key = f"{FOLDER}/{args.deployment.prefix}.json"
-        roster = Roster(clients=tuple(map(entry, sorted(args.clients, key=lambda client: client.client))))
+        clients = sorted(args.clients, key=lambda client: client.client)
+        roster = Roster(clients=tuple(entry(each, spread_minutes=args.spread_minutes) for each in clients))
         # Without tags: an object takes ten, and a stack may have more.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
         aws.s3.BucketObjectv2(

@@ -24,6 +24,7 @@ from referral_delivery.window import Window, floor_to_hour, midnight
 class _Cursor:
     fence: int = 0
     attempts: int = 0
+    in_vain: int = 0
     position: datetime | None = None
     sequence: int = 0
     sealed: Sealed | None = None
@@ -55,7 +56,7 @@ class MemoryLedger(Ledger):
         return Claim(
             client=client,
             fence=cursor.fence,
-            attempt=cursor.attempts,
+            attempt=max(1, cursor.attempts - cursor.in_vain),
             position=cursor.position,
             sequence=cursor.sequence,
             sealed=cursor.sealed,
@@ -93,7 +94,8 @@ class MemoryLedger(Ledger):
             raise CursorMovedBack(delivery.client)
         self.made[key] = delivery
         more = self._is_more_asked(cursor, delivery.window.end, now)
-        cursor.position, cursor.sealed, cursor.attempts = delivery.window.end, None, 0
+        cursor.position, cursor.sealed = delivery.window.end, None
+        cursor.attempts = cursor.in_vain = 0
         cursor.sequence = claim.sequence if delivery.sequence is None else delivery.sequence
         cursor.contract = delivery.contract
         cursor.last_rows = delivery.window.end if delivery.rows else cursor.last_rows
@@ -116,13 +118,15 @@ class MemoryLedger(Ledger):
             return None
         if self._is_more_asked(cursor, done, now):
             return cursor.requested_until
-        cursor.owner, cursor.attempts = None, 0
+        cursor.owner = None
+        cursor.attempts = cursor.in_vain = 0
         return None
 
-    def abandon(self, claim: Claim) -> None:
+    def abandon(self, claim: Claim, *, in_vain: bool = False) -> None:
         cursor = self.cursors[claim.client]
         if cursor.fence == claim.fence:
             cursor.owner = None
+            cursor.in_vain += in_vain
 
     def holds(self, claim: Claim) -> bool:
         return self.cursors[claim.client].fence == claim.fence

@@ -8,6 +8,7 @@ import pytest
 from infra import PROJECT_FOLDER
 from referral_delivery.delivery.event import ExportEvent
 from referral_delivery.settings import Settings
+from referral_delivery.watch.roster import Roster
 from tests.infra.conftest import Graph, Program
 from tests.recorder import ACCOUNT_ID, REGION
 from tests.support import ed25519_key, write_client
@@ -70,6 +71,8 @@ def test_spread_minutes_spread_the_starts(program: Program, clients: Path) -> No
     assert spread.one("Schedule", "schedules-watch").inputs["flexibleTimeWindow"] == {"mode": "OFF"}
     for schedule in [each for each in spread.of("Schedule") if each.name != "schedules-watch"]:
         assert schedule.inputs["flexibleTimeWindow"] == {"mode": "FLEXIBLE", "maximumWindowInMinutes": 15}
+    roster = Roster.model_validate_json(spread.one("BucketObjectv2", "roster-object").inputs["content"])
+    assert {entry.spread_minutes for entry in roster.clients} == {15}
 
 
 def test_an_alarm_address_is_subscribed(program: Program, clients: Path, graph: Graph) -> None:

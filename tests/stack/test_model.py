@@ -25,7 +25,8 @@ HOURS = st.sampled_from([0, 1, 2, 3, 30])
 CLAIMS = st.tuples(st.just("claim"), st.sampled_from(["one", "two"]), st.integers(0, 3), HOURS, st.booleans())
 ON_CLAIM = st.tuples(
     st.sampled_from(
-        ["renew", "seal", "take_back", "commit", "commit and keep", "commit empty", "release", "abandon", "holds"]
+        ["renew", "seal", "take_back", "commit", "commit_and_keep", "commit_empty", "release"]
+        + ["abandon", "abandon_in_vain", "holds"]
     ),
     st.integers(0, 2),
     HOURS,
@@ -89,13 +90,13 @@ class LedgerRun:
                 changed = self.ledger.take_back(claim)
             case "release":
                 return self.ledger.release(claim, done=moment, now=now)
-            case "abandon":
-                return self.ledger.abandon(claim)
+            case "abandon" | "abandon_in_vain":
+                return self.ledger.abandon(claim, in_vain=name == "abandon_in_vain")
             case "holds":
                 return self.ledger.holds(claim)
             case _:
-                made = self._delivery(claim, empty=name == "commit empty")
-                kept = self.ledger.commit(claim, made, keep=name == "commit and keep", now=now)
+                made = self._delivery(claim, empty=name == "commit_empty")
+                kept = self.ledger.commit(claim, made, keep=name == "commit_and_keep", now=now)
                 if kept is None:
                     return None
                 changed = kept

@@ -201,6 +201,25 @@ def test_a_run_that_fails_gives_its_lease_back() -> None:
     assert (day.ledger.position("acme").lease_owner, day.ledger.made) == (None, {})
 
 
+def test_a_run_that_failed_for_its_data_leaves_the_next_delivery_its_size_and_one_that_the_world_failed_halves_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    day = Day(hour(*"abcdefgh"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    for _ in range(3):
+        with pytest.raises(MissingAttribute):
+            day.run(TEN, attributes=["referral_id", MISSING])
+    with monkeypatch.context() as broken:
+        broken.setattr(day.uploads, "upload", fail)
+        with pytest.raises(TimeoutError):
+            day.run(TEN)
+    assert day.ledger.position("acme").attempts == 4
+    assert [each.rows for each in day.run(TEN, objects=8.5).deliveries] == [4, 4]
+
+
 class Died(BaseException):
     """The process ended: no handler of ours may see it."""
 

@@ -53,6 +53,13 @@ def test_a_due_time_that_is_more_than_half_an_hour_past_is_late_under_one_id() -
     assert found(entry(), missed, now=utc("2026-11-20 23:00")) == ids
 
 
+def test_a_file_is_not_late_while_its_run_may_still_start_within_the_spread() -> None:
+    missed = position(cursor=utc("2026-11-19 06:00"), requested_until=None)
+    spread = entry(spread_minutes=60)
+    assert found(spread, missed, now=utc("2026-11-20 07:30")) == []
+    assert found(spread, missed, now=utc("2026-11-20 07:31")) == [("overdue", "file_late/acme/2026-11-20T06:00:00Z")]
+
+
 def test_a_schedule_owes_nothing_from_before_it_was_seen_nor_before_the_first_day() -> None:
     nothing = position(cursor=None, requested_until=None, last_rows=None)
     assert found(entry(), nothing, since=utc("2026-11-20 07:00")) == []

@@ -54,6 +54,16 @@ def test_a_due_time_that_no_delivery_has_reached_is_missing_once_the_grace_is_ov
     assert outcomes(recent, now=due + 31 * MINUTE)[-1] == "missing"
 
 
+def test_with_a_spread_of_starts_a_due_time_is_late_or_missing_that_much_later() -> None:
+    spread, recent = entry(spread_minutes=60), past(SYDNEY)
+    due = recent[-1].window.end
+    recent[-1] = delivery("acme", recent[-1].window, after=90 * MINUTE)
+    assert in_words(client_view(facts(spread, recent), NOW).marks) == "28 delivered"
+    for minutes, state, last in ((90, State.OK, "delivered"), (91, State.OVERDUE, "missing")):
+        view = client_view(facts(spread, recent[:-1]), due + minutes * MINUTE)
+        assert (view.state, view.marks[-1].outcome) == (state, last)
+
+
 def test_files_that_were_fetched_and_runs_without_referrals_show_as_such() -> None:
     first, second, *_, last = past(SYDNEY, days=14)
     empty = delivery("acme", second.window, key=None, rows=0)

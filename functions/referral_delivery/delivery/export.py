@@ -20,7 +20,7 @@ from referral_delivery.delivery.lease import Renewal, take_turn
 from referral_delivery.delivery.plan import Pace, Plan, plan
 from referral_delivery.delivery.publish import Publisher, metadata_of
 from referral_delivery.delivery.report import Report, Request, Status
-from referral_delivery.errors import Overtaken
+from referral_delivery.errors import DeliveryError, Overtaken
 from referral_delivery.file.upload import DOWNLOADS
 from referral_delivery.file.writer import FileWriter
 from referral_delivery.lake.objects import first_hour
@@ -67,10 +67,10 @@ class Exporter:
                 status = self._deliver(claim, request, due, deliveries)
         except Overtaken:
             status = Status.OVERTAKEN
-        except Exception:
+        except Exception as error:
             # Best effort: the lease ends by itself, and the error at hand is the one to report.
             with suppress(ClientError, BotoCoreError):
-                self.ledger.abandon(claim)
+                self.ledger.abandon(claim, in_vain=isinstance(error, DeliveryError))
             raise
         return Report(client, status, deliveries)
 

@@ -67,7 +67,7 @@ def to_claim(client: str, cursor: Mapping[str, Any]) -> Claim:
     return Claim(
         client=client,
         fence=int(cursor["fence"]),
-        attempt=int(cursor["attempts"]),
+        attempt=max(1, int(cursor["attempts"]) - int(cursor.get("in_vain", 0))),
         position=_moment(cursor.get("position")),
         sequence=int(cursor.get("sequence", 0)),
         sealed=to_sealed(cursor.get("pending")),

@@ -31,7 +31,10 @@ class Sealed:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The client's state, as the holder of its lease knows it; `attempt` counts the runs since one came to an end."""
+    """The client's state, as the holder of its lease knows it.
+
+    `attempt` counts the runs since one came to an end, but not those that failed for what is in the lake or the contract.
+    """
 
     client: str
     fence: int

@@ -132,7 +132,7 @@ class Ledger:
         condition = "fence = :fence AND (attribute_not_exists(#position) OR #position = :start)"
         # Its window's end stands in the values anyway.
         rows = ", last_rows = :end" if delivery.rows else ""
-        forget = "REMOVE pending, attempts"
+        forget = "REMOVE pending, attempts, in_vain"
         if not keep:
             forget += ", lease_owner, lease_expires"
             condition += f" AND {_NOTHING_MORE_IS_ASKED}"
@@ -170,7 +170,7 @@ class Ledger:
         """Give the lease back, unless more than `done` has been asked for: then the answer is until when."""
         found = self._change(
             claim.client,
-            "REMOVE lease_owner, lease_expires, attempts",
+            "REMOVE lease_owner, lease_expires, attempts, in_vain",
             f"fence = :fence AND {_NOTHING_MORE_IS_ASKED}",
             {":fence": claim.fence, ":done": to_text(done), ":far": to_text(now + CLOCKS_DIFFER)},
         )
@@ -178,10 +178,16 @@ class Ledger:
             return _asked(found.values)
         return None
 
-    def abandon(self, claim: Claim) -> None:
-        """Give the lease back though there is more to do; nothing happens where another run holds it by now."""
+    def abandon(self, claim: Claim, *, in_vain: bool = False) -> None:
+        """Give the lease back though there is more to do; nothing happens where another run holds it by now.
+
+        `in_vain`: what failed would have failed in a smaller delivery too, and the next one need not be smaller.
+        """
+        counted, values = "SET in_vain = if_not_exists(in_vain, :zero) + :one ", {":zero": 0, ":one": 1}
         try:
-            self._update(claim, "REMOVE lease_owner, lease_expires", {})
+            self._update(
+                claim, f"{counted if in_vain else ''}REMOVE lease_owner, lease_expires", values if in_vain else {}
+            )
         except Overtaken:
             return
 

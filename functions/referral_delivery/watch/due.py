@@ -14,7 +14,7 @@ def waits_since(cursor: datetime | None, since: datetime, deliver_from: date) ->
     return max(cursor or since, since, midnight(deliver_from))
 
 
-def overdue_since(schedule: Schedule, waits: datetime, now: datetime) -> datetime | None:
+def overdue_since(schedule: Schedule, waits: datetime, now: datetime, *, grace: timedelta = GRACE) -> datetime | None:
     """The first due time after `waits` that is older than the grace; None where there is none."""
     first = next_runs(schedule, waits, 1)[0].utc
-    return first if first + GRACE < now else None
+    return first if first + grace < now else None

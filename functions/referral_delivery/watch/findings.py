@@ -78,7 +78,7 @@ def is_waiting(position: Position, *, now: datetime) -> bool:
 
 def _overdue(entry: Entry, position: Position, *, since: datetime, now: datetime) -> Iterator[Finding]:
     waits = waits_since(position.cursor, since, entry.contract.deliver_from)
-    missed = overdue_since(entry.schedule, waits, now)
+    missed = overdue_since(entry.schedule, waits, now, grace=entry.grace)
     if missed is not None:
         yield Finding.of(FindingType.OVERDUE, FileLate.of(entry.client, due=missed, at=now), since=missed)
 

@@ -5,7 +5,7 @@ that changes from one `pulumi up` to the next by itself.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,7 @@ from referral_delivery.agreement.contract import Contract
 from referral_delivery.agreement.duration import Duration
 from referral_delivery.agreement.notices import Notices
 from referral_delivery.agreement.schedule import Schedule
+from referral_delivery.watch.due import GRACE
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -33,13 +34,14 @@ class RosterKey(BaseModel):
 
 
 class Entry(BaseModel):
-    """One deployed client."""
+    """One deployed client; its runs start up to `spread_minutes` after they are due."""
 
     model_config = ConfigDict(frozen=True)
 
     contract: Contract
     contact: str
     schedule: Schedule
+    spread_minutes: int = 0
     keys: tuple[RosterKey, ...] = ()
     expect_within: Duration | None = None
     collect_within: Duration | None = None
@@ -49,6 +51,11 @@ class Entry(BaseModel):
     def client(self) -> str:
         """Its name."""
         return self.contract.client
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after a due time its file is not yet late."""
+        return timedelta(minutes=self.spread_minutes) + GRACE
 
 
 class Roster(BaseModel):

@@ -41,7 +41,9 @@ class Mark:
         return self.delivery.published_at - self.due if self.delivery else None
 
 
-def strip(schedule: Schedule, deliveries: Sequence[Delivery], *, since: datetime, now: datetime) -> list[Mark]:
+def strip(
+    schedule: Schedule, deliveries: Sequence[Delivery], *, since: datetime, now: datetime, grace: timedelta = GRACE
+) -> list[Mark]:
     """What became of the due times of the last two weeks; one that is within the grace, and open, is left out.
 
     `deliveries` are in the order of their windows. Before `since` nobody knows what was due: there, each delivery is
@@ -60,9 +62,9 @@ def strip(schedule: Schedule, deliveries: Sequence[Delivery], *, since: datetime
         place = bisect_left(ends, run.utc)
         made = deliveries[place] if place < len(ends) else None
         if made:
-            late = made.published_at - run.utc > GRACE
+            late = made.published_at - run.utc > grace
             marks.append(Mark(due=run.utc, outcome=Outcome.LATE if late else _outcome(made), delivery=made))
-        elif now - run.utc > GRACE:
+        elif now - run.utc > grace:
             marks.append(Mark(due=run.utc, outcome=Outcome.MISSING))
     return joined([*earlier, *marks])
 

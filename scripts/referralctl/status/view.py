@@ -158,7 +158,7 @@ def client_view(facts: Facts, now: datetime) -> ClientView:
             )
             for key in entry.keys
         ),
-        marks=tuple(strip(entry.schedule, facts.recent, since=max(facts.since, first_day), now=now)),
+        marks=tuple(strip(entry.schedule, facts.recent, since=max(facts.since, first_day), now=now, grace=entry.grace)),
     )
 
 
