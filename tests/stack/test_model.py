@@ -25,8 +25,18 @@ HOURS = st.sampled_from([0, 1, 2, 3, 30])
 CLAIMS = st.tuples(st.just("claim"), st.sampled_from(["one", "two"]), st.integers(0, 3), HOURS, st.booleans())
 ON_CLAIM = st.tuples(
     st.sampled_from(
-        ["renew", "seal", "take_back", "commit", "commit_and_keep", "commit_empty", "release"]
-        + ["abandon", "abandon_in_vain", "holds"]
+        [
+            "renew",
+            "seal",
+            "take_back",
+            "commit",
+            "commit_and_keep",
+            "commit_empty",
+            "release",
+            "abandon",
+            "abandon_in_vain",
+            "holds",
+        ]
     ),
     st.integers(0, 2),
     HOURS,

@@ -141,15 +141,18 @@ def _first_too_much(seen: list[LakeObject], new: list[LakeObject], budget: Budge
 def _cut(whole: Plan, budget: Budget, named: int) -> Plan:
     """The plan without its newest objects, so that it keeps to the budget; at least one object stays.
 
-    What the next delivery would no longer list has to stay as well, as far as a record can name it.
+    What was read before has to be read again in any case: it leaves half of the budget to what is new, or a busy hour
+    would be delivered in files of one object. What the next delivery would no longer list has to stay as well, as far
+    as a record can name it.
     """
     window, seen, new = whole.window, whole.selection.seen, whole.selection.new
     out_of_reach = first_hour(Window(window.end, window.end))
-    size_bytes = sum(found.size_bytes for found in seen)
-    taken = 0
+    most_objects = max(budget.objects - len(seen), budget.objects // 2)
+    most_bytes = max(budget.size_bytes - sum(found.size_bytes for found in seen), budget.size_bytes // 2)
+    taken = size_bytes = 0
     for found in new[:named]:
         size_bytes += found.size_bytes
-        fits = taken + len(seen) < budget.objects and size_bytes <= budget.size_bytes
+        fits = taken < most_objects and size_bytes <= most_bytes
         if taken and not fits and found.hour >= out_of_reach:
             break
         taken += 1

@@ -33,7 +33,7 @@ class Sealed:
 class Claim:
     """The client's state, as the holder of its lease knows it.
 
-    `attempt` counts the runs since one came to an end, but not those that failed for what is in the lake or the contract.
+    `attempt` counts the runs since one came to an end, without those that failed for the lake's data or the contract.
     """
 
     client: str
