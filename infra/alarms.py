@@ -95,11 +95,17 @@ def _findings(stack: str) -> Iterator[Alarm]:
 
 
 def _of_queues(watched: Watched) -> Iterator[Alarm]:
+    of_all = ("Read the queue's message: it names what failed for good, and why.", "a-failure-queue-is-not-empty")
+    of_notices = (
+        "For a day a client could not be told: the message says of what, the notify function's log says why.",
+        "a-notice-does-not-arrive",
+    )
     for purpose, queue in watched.queues.items():
+        first, heading = of_notices if purpose == "notify" else of_all
         yield Alarm(
             name=f"{purpose}-queue",
-            first="Read the queue's message: it names what failed for good, and why.",
-            heading="a-failure-queue-is-not-empty",
+            first=first,
+            heading=heading,
             namespace="AWS/SQS",
             metric="ApproximateNumberOfMessagesVisible",
             dimensions={"QueueName": queue},

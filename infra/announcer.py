@@ -22,12 +22,8 @@ BATCH_SIZE, WINDOW_SECONDS = 100, 1
 
 
 def _written(events: list[str], prefix: str, **present: str) -> dict[str, Any]:
-    """The filter of records whose key begins with `prefix`, and that have these attributes of these types.
-
-    A record that has been fetched was told before.
-    """
+    """The filter of records whose key begins with `prefix`, and that have these attributes of these types."""
     there = {name: {type_: [{"exists": True}]} for name, type_ in present.items()}
-    there |= {"fetches": {"SS": [{"exists": False}]}}
     return {"eventName": events, "dynamodb": {"NewImage": {"record": {"S": [{"prefix": prefix}]}, **there}}}
 
 

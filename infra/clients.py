@@ -24,16 +24,12 @@ def deploy_clients(
     clients: list[Client], platform: Platform, *, deployment: Deployment, spread_minutes: int, today: date
 ) -> dict[str, pulumi.Input[Any]]:
     """Make the clients' resources; the answer is their part of the stack's outputs."""
-    if asking := [client.client for client in clients if client.notices]:
-        raise pulumi.RunError(
-            f"notices: found them in the files of {', '.join(asking)}; this version sends none, and a client "
-            "would wait for them in vain; remove `notices` until one does"
-        )
     if len(clients) >= WARN_FROM_CLIENTS:
         pulumi.log.warn(
             f"{len(clients):,} clients need as many IAM roles, and an account has {ROLES_OF_AN_ACCOUNT:,} unless asked "
             "for more: Service Quotas, IAM, roles per account (L-FE177D64)"
         )
+    by_mail = [client.client for client in clients if client.notices and client.notices.email]
     of, deployment = platform.outputs, replace(deployment, key_arn=platform.key_arn)
     for client in clients:
         ClientAccess(
@@ -68,6 +64,7 @@ def deploy_clients(
     )
     return {
         "roster": roster.key,
+        "notice_sender": pulumi.Output.from_input(of["notice_sender"]).apply(lambda sender: _checked(sender, by_mail)),
         "client_folders": {client.client: f"{DOWNLOADS}/{client.client}" for client in clients},
         # In words that do not change with the day: a second `pulumi up` shows what is new, and nothing else.
         "clients": {
@@ -75,3 +72,13 @@ def deploy_clients(
             for client in clients
         },
     }
+
+
+def _checked(sender: str, by_mail: list[str]) -> str:
+    """The sender of mail; without one, a client who asked for mail would wait for it in vain."""
+    if by_mail and not sender:
+        raise pulumi.RunError(
+            f"notice_sender: found nothing, and `notices.email` in the files of {', '.join(by_mail)}; expected an "
+            "address that SES may send from; do `pulumi config set notice_sender files@example.com` in the stack of the server"
+        )
+    return sender

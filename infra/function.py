@@ -26,8 +26,8 @@ class FunctionArgs:
     """What a function is; `memory_mb` also decides the CPU, and no `concurrency` reserves none.
 
     `purpose` ends its name, and names its policy with `access`; `rights` makes the policy from what `arns` resolve to,
-    `log_group_arn`, `failure_queue_arn` and `key_arn`. `reporting_rule` is the
-    ARN of an EventBridge rule that may send to its failure queue too.
+    `log_group_arn`, `failure_queue_arn` and `key_arn`. `reporting_rule` is the ARN of an EventBridge rule that may send
+    to its failure queue too; `failures` is that queue where it is made already.
     """
 
     deployment: Deployment
@@ -44,6 +44,7 @@ class FunctionArgs:
     ephemeral_mb: pulumi.Input[int] | None = None
     concurrency: pulumi.Input[int] | None = None
     reporting_rule: str | None = None
+    failures: aws.sqs.Queue | None = None
 
 
 class Function:
@@ -52,7 +53,7 @@ class Function:
     def __init__(self, parent: pulumi.ComponentResource, name: str, args: FunctionArgs) -> None:
         deployment, child = args.deployment, pulumi.ResourceOptions(parent=parent)
         function_name = f"{deployment.prefix}-{args.purpose}"
-        self.failures = failure_queue(
+        self.failures = args.failures or failure_queue(
             parent,
             f"{name}-failures",
             deployment,

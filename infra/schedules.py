@@ -1,5 +1,6 @@
 """When deliveries are due: one schedule group for the stack, and the schedules of each client."""
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -10,15 +11,20 @@ from infra.deployment import SEPARATOR, Deployment
 from infra.function import failure_queue
 from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.schedule import Day, Schedule, expressions
-from referral_delivery.delivery.event import ExportEvent
+from referral_delivery.delivery.event import SCHEDULED_TIME, ExportEvent
 
 # Retries of the call to Lambda, not of a run. After an hour a person should know: the DLQ raises an alarm.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
 RETRIES = 20
 MAX_EVENT_AGE_SECONDS = 60 * 60
+RETRY = aws.scheduler.ScheduleTargetRetryPolicyArgs(
+    maximum_event_age_in_seconds=MAX_EVENT_AGE_SECONDS, maximum_retry_attempts=RETRIES
+)
 _MIN_EVENT_AGE_SECONDS = 60
 # No client's schedule has this name: theirs have a number. Every five minutes, and not at the full hour with the rest.
 WATCH, WATCH_EXPRESSION = "watch", "cron(3/5 * * * ? *)"
+# Each hour is the end of somebody's day.
+DIGESTS, DIGESTS_EXPRESSION = "digests", "cron(0 * * * ? *)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,7 @@ class ScheduleGroupArgs:
     deployment: Deployment
     function_arn: pulumi.Input[str]
     watch_arn: pulumi.Input[str]
+    notify_arn: pulumi.Input[str]
 
 
 class ScheduleGroup(pulumi.ComponentResource):
@@ -58,35 +65,68 @@ class ScheduleGroup(pulumi.ComponentResource):
             name="start-functions",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(args.function_arn, args.watch_arn, self.dlq.arn, deployment.key_arn).apply(
-                    lambda arns: policies.start_functions(arns[:2], arns[2], arns[3])
-                )
+                pulumi.Output.all(
+                    args.function_arn, args.watch_arn, args.notify_arn, self.dlq.arn, deployment.key_arn
+                ).apply(lambda arns: policies.start_functions(arns[:3], arns[3], arns[4]))
             ),
             opts=child,
         )
         # Known when its rights are there: whoever uses it depends on the policy too.
         self.role_arn: pulumi.Output[str] = pulumi.Output.all(role.arn, policy.id).apply(lambda made: str(made[0]))
-        aws.scheduler.Schedule(
+        self._of_the_stack(
             f"{name}-watch",
-            name=WATCH,
+            WATCH,
+            "Looks after all clients",
+            expression=WATCH_EXPRESSION,
+            arn=args.watch_arn,
+            # The next round is as good as a repeated one.
+            retries=aws.scheduler.ScheduleTargetRetryPolicyArgs(
+                maximum_event_age_in_seconds=_MIN_EVENT_AGE_SECONDS, maximum_retry_attempts=1
+            ),
+            key_arn=deployment.key_arn,
+        )
+        self._of_the_stack(
+            f"{name}-digests",
+            DIGESTS,
+            "Mails the files of a day to those who asked for it",
+            expression=DIGESTS_EXPRESSION,
+            arn=args.notify_arn,
+            retries=RETRY,
+            event=json.dumps({"digest": SCHEDULED_TIME}),
+            key_arn=deployment.key_arn,
+        )
+        self.register_outputs({"group": self.group.name})
+
+    def _of_the_stack(
+        self,
+        name: str,
+        schedule_name: str,
+        description: str,
+        *,
+        expression: str,
+        arn: pulumi.Input[str],
+        retries: aws.scheduler.ScheduleTargetRetryPolicyArgs,
+        key_arn: pulumi.Input[str | None],
+        event: str = "{}",
+    ) -> None:
+        """A schedule that is no client's."""
+        aws.scheduler.Schedule(
+            name,
+            name=schedule_name,
             group_name=self.group.name,
-            description="Looks after all clients",
-            schedule_expression=WATCH_EXPRESSION,
-            kms_key_arn=deployment.key_arn,
+            description=description,
+            schedule_expression=expression,
+            kms_key_arn=key_arn,
             flexible_time_window=_window(0),
             target=aws.scheduler.ScheduleTargetArgs(
-                arn=args.watch_arn,
+                arn=arn,
                 role_arn=self.role_arn,
-                input="{}",
-                # The next round is as good as a repeated one.
-                retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
-                    maximum_event_age_in_seconds=_MIN_EVENT_AGE_SECONDS, maximum_retry_attempts=1
-                ),
+                input=event,
+                retry_policy=retries,
                 dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dlq.arn),
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.group),
         )
-        self.register_outputs({"group": self.group.name})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +153,7 @@ class ClientSchedule(pulumi.ComponentResource):
             arn=args.function_arn,
             role_arn=args.role_arn,
             input=ExportEvent(contract=client.contract).model_dump_json(),
-            retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
-                maximum_event_age_in_seconds=MAX_EVENT_AGE_SECONDS, maximum_retry_attempts=RETRIES
-            ),
+            retry_policy=RETRY,
             dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=args.dlq_arn),
         )
         for number, expression in enumerate(expressions(client.schedule), start=1):

@@ -164,6 +164,10 @@ class StackSettings(BaseModel):
     alarm_topic_arn: Annotated[_TopicArn | None, _EmptyIsNone] = _setting(
         "an existing SNS topic's ARN, arn:aws:sns:<region>:<account>:<name>, in the place of alarm_email"
     )
+    # An identity of SES, itself or its domain. https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
+    notice_sender: Annotated[_Email | None, _EmptyIsNone] = _setting(
+        "one mail address, which SES may send from", "files@example.com"
+    )
     tags: Json[Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_taken_as_tags)]] = _setting(
         f"at most {MAX_OWN_TAGS} tags of your own, none of them {', '.join(sorted(OUR_TAGS))} or aws:…, each set with "
         "`pulumi config set --path --type string tags.<key> <value>`"

@@ -15,6 +15,7 @@ from infra.exporter import Exporter, ExporterArgs
 from infra.host_key import HostKey
 from infra.ledger import Ledger, LedgerArgs
 from infra.monitoring import Monitoring, MonitoringArgs
+from infra.notifier import Notifier, NotifierArgs
 from infra.platform_stack import Platform
 from infra.private_bucket import BucketArgs
 from infra.receiver import Receiver, ReceiverArgs
@@ -133,9 +134,28 @@ def deploy_platform(
             table_arn=table.arn,
         ),
     )
+    notifier = Notifier(
+        "notify",
+        NotifierArgs(
+            deployment=deployment,
+            artifact=artifact,
+            log_retention_days=settings.log_retention_days,
+            retention_days=settings.retention_days,
+            sender=settings.notice_sender or "",
+            bucket_name=bucket.id,
+            bucket_arn=bucket.arn,
+            table_name=table.name,
+            table_arn=table.arn,
+        ),
+    )
     schedules = ScheduleGroup(
         "schedules",
-        ScheduleGroupArgs(deployment=deployment, function_arn=exporter.function.arn, watch_arn=watcher.function.arn),
+        ScheduleGroupArgs(
+            deployment=deployment,
+            function_arn=exporter.function.arn,
+            watch_arn=watcher.function.arn,
+            notify_arn=notifier.function.arn,
+        ),
     )
     monitoring = Monitoring(
         "monitoring",
@@ -149,6 +169,7 @@ def deploy_platform(
                     "export": exporter.failures.name,
                     "announce": announcer.failures.name,
                     "receive": receiver.failures.name,
+                    "notify": notifier.failures.name,
                     "schedules": schedules.dlq.name,
                 },
                 schedule_group=schedules.group.name,
@@ -180,6 +201,9 @@ def deploy_platform(
         "announce_failure_queue_url": announcer.failures.url,
         "receive_function_name": receiver.function.name,
         "receive_failure_queue_url": receiver.failures.url,
+        "notify_function_name": notifier.function.name,
+        "notify_failure_queue_url": notifier.failures.url,
+        "notice_sender": settings.notice_sender or "",
         "alarm_topic_arn": monitoring.topic_arn,
     }
     if key_arn is not None:

@@ -52,3 +52,13 @@ class ReceiverSettings(_Environment):
     delivery_bucket: str
     ledger_table: str
     retention_days: str
+
+
+class NotifySettings(_Environment):
+    """What notices are read from and sent by; no `notice_sender` sends no mail."""
+
+    delivery_bucket: str
+    ledger_table: str
+    notices_queue_url: str
+    notice_sender: str
+    retention_days: str

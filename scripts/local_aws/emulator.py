@@ -82,11 +82,20 @@ class Emulator:
         family = [process, *process.children(recursive=True)]
         for member in family:
             _signal(member, signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=_END_SECONDS)
-        for member in alive:
+        for member in (alive := _waited_for(family)):
             _signal(member, signal.SIGKILL)
-        psutil.wait_procs(alive, timeout=_END_SECONDS)
+        _waited_for(alive)
         return True
+
+
+def _waited_for(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended in time."""
+    while True:
+        try:
+            return psutil.wait_procs(family, timeout=_END_SECONDS)[1]
+        except FileNotFoundError:
+            # One that was just gone: pidfd_open says ENOENT on some kernels, where psutil knows ESRCH alone.
+            family = [member for member in family if member.is_running()]
 
 
 def start(folder: Path) -> Emulator:

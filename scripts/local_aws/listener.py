@@ -1,4 +1,5 @@
-"""The emulator's process, with an SFTP server that does as AWS's where the emulator's own leaves something out.
+"""The emulator's process, with an SFTP server that does as AWS's where the emulator's own leaves something out, and a
+mail service that asks for the right that AWS asks for.
 
 The user's role decides what may be read and written, and each fetch is told on EventBridge's default bus with the
 fields that AWS gives it. The emulator's program is not changed: this module runs it in place of `python -m ministack`.
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_evaluator, responses
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import eventbridge, transfer
 
 # https://docs.aws.amazon.com/transfer/latest/userguide/event-detail-server-events.html
@@ -178,6 +179,9 @@ def main() -> None:
             transfer._MiniStackSFTPServer = type("SftpServer", (AwsSftpServer, made), {})
 
     transfer._ensure_sftp_runtime = make_and_extend
+    # Sending is allowed by the identity of the sender, where the emulator asks for a right to everything.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
+    iam_actions._SES_V2_RESOURCES["outbound-emails"] = ("identity", "FromEmailAddress")
     app.main()
 
 

@@ -15,6 +15,7 @@ class Commands(LazyGroup):
         "resend": "again",
         "backfill": "again",
         "audit": "history",
+        "notices": "notices",
         "package": "package",
         "cost": "cost",
         "clients": "clients",

@@ -131,8 +131,14 @@ def test_the_program_imports_nothing_of_the_operators_command_or_the_emulator() 
     assert len((PROJECT_FOLDER / "infra" / "__main__.py").read_text().splitlines()) <= 50
 
 
-def test_notices_that_nothing_would_send_are_refused_and_not_promised(program: Program, tmp_path: Path) -> None:
+def test_mail_that_nobody_would_send_is_refused_before_a_client_waits_for_it(program: Program, tmp_path: Path) -> None:
+    write_client(tmp_path, "acme", notices={"email": {"to": "files@acme.example"}})
+    with pytest.raises(pulumi.RunError, match="notice_sender: found nothing, and `notices.email` in the files of acme"):
+        program(tmp_path)
+    assert program(tmp_path, {"notice_sender": "files@example.com"})
+
+
+def test_a_webhook_needs_no_sender(program: Program, tmp_path: Path) -> None:
     webhook = {"url": "https://hooks.acme.example/x", "secret_parameter": "/referrals/acme/webhook"}
     write_client(tmp_path, "acme", notices={"webhook": webhook})
-    with pytest.raises(pulumi.RunError, match="notices: found them in the files of acme; this version sends none"):
-        program(tmp_path)
+    assert program(tmp_path)

@@ -41,6 +41,7 @@ TABLE = {
     "pointInTimeRecovery": {"enabled": True},
 }
 QUEUE = {"name": "round", "messageRetentionSeconds": 1_209_600.0}
+REDRIVE = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:ap-southeast-2:000000000000:dead", "maxReceiveCount": 3})
 ALARM = {
     "name": "round",
     "namespace": "AWS/SQS",
@@ -114,6 +115,8 @@ ROUNDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         QUEUE | {"kmsMasterKeyId": KEY, "kmsDataKeyReusePeriodSeconds": 60.0, **TAGS},
         QUEUE | {"sqsManagedSseEnabled": True, "messageRetentionSeconds": 60.0},
     ),
+    ("sqs/queue:Queue", QUEUE | {"visibilityTimeoutSeconds": 360.0}, QUEUE | {"visibilityTimeoutSeconds": 60.0}),
+    ("sqs/queue:Queue", QUEUE | {"visibilityTimeoutSeconds": 360.0, "redrivePolicy": REDRIVE}, QUEUE),
 ]
 
 

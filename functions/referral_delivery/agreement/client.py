@@ -13,7 +13,7 @@ from referral_delivery.agreement.address import ADDRESS, MAX_ADDRESS_CHARACTERS,
 from referral_delivery.agreement.attributes import CATALOGUE, CampaignType, allowed, refused
 from referral_delivery.agreement.contract import CLIENT_NAME, Column, Contract
 from referral_delivery.agreement.duration import Duration
-from referral_delivery.agreement.notices import Notices
+from referral_delivery.agreement.notices import SECRETS, Notices
 from referral_delivery.agreement.public_key import PublicKey
 from referral_delivery.agreement.refusal import Refused
 from referral_delivery.agreement.schedule import Schedule
@@ -163,6 +163,21 @@ class Client(Contract):
                     do="rename one of them",
                 )
         return keys
+
+    @field_validator("notices")
+    @classmethod
+    def _own_secret(cls, notices: Notices | None, info: ValidationInfo) -> Notices | None:
+        """A file that was copied would sign with the other client's secret."""
+        folder = f"{SECRETS}/{info.data.get('client')}/"
+        if not (notices and notices.webhook) or "client" not in info.data:
+            return notices
+        if not notices.webhook.secret_parameter.startswith(folder):
+            raise Refused(
+                found=f"the secret parameter `{notices.webhook.secret_parameter}`",
+                expected=f"one of the client's own, which begins with `{folder}`",
+                do=f"write it like `secret_parameter: {folder}webhook`",
+            )
+        return notices
 
     @field_validator("campaign_type")
     @classmethod

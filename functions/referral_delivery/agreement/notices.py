@@ -13,6 +13,8 @@ from referral_delivery.agreement.refusal import Refused
 
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 _PARAMETER = r"/(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+"
+# Whoever sends notices may read what lies below, and nothing else; each client has a folder of its own.
+SECRETS = "/referrals"
 MAX_URL_CHARACTERS, MAX_ADDRESSES = 2_048, 10
 
 

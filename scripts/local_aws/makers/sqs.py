@@ -16,6 +16,8 @@ _ATTRIBUTES = {
     "kmsMasterKeyId": "KmsMasterKeyId",
     "kmsDataKeyReusePeriodSeconds": "KmsDataKeyReusePeriodSeconds",
     "policy": "Policy",
+    "redrivePolicy": "RedrivePolicy",
+    "visibilityTimeoutSeconds": "VisibilityTimeout",
 }
 # What an attribute is without its input. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 _CLEARED = {
@@ -24,6 +26,8 @@ _CLEARED = {
     "kmsMasterKeyId": "",
     "kmsDataKeyReusePeriodSeconds": 300,
     "policy": "",
+    "redrivePolicy": "",
+    "visibilityTimeoutSeconds": 30,
 }
 
 
