@@ -11,6 +11,7 @@ from referral_delivery.delivery.export import Exporter
 from referral_delivery.delivery.plan import Pace
 from referral_delivery.delivery.report import Report, Request, Status
 from referral_delivery.errors import MissingAttribute
+from referral_delivery.file.upload import NotCompleted, UploadedParts
 from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.ledger.records import Claim, Sealed
 from tests.model import MISSING, MemoryLake, MemoryLedger, MemoryUploads, MemoryWriter
@@ -63,7 +64,14 @@ class Day:
         if self.passes:
             self.left -= seconds
 
-    def run(self, due: datetime | None = None, *, objects: float = 1_000.0, **changed: Any) -> Report:
+    def run(
+        self,
+        due: datetime | None = None,
+        *,
+        objects: float = 1_000.0,
+        occasion: Occasion = Occasion.SCHEDULED,
+        **changed: Any,
+    ) -> Report:
         """A run that may read so many objects a delivery, by what 900 seconds are."""
         exporter = Exporter(
             ledger=self.ledger,
@@ -76,7 +84,7 @@ class Day:
         return exporter.run(
             Request(
                 contract=contract(**changed),
-                occasion=Occasion.SCHEDULED,
+                occasion=occasion,
                 due=due,
                 owner="run",
                 seconds_left=self.seconds_left,
@@ -192,6 +200,31 @@ def test_an_empty_window_that_is_to_be_skipped_is_recorded_and_takes_no_number()
     assert (made.sequence, made.key, made.rows, made.size_bytes, made.late_rows) == (None, None, 0, 0, 0)
     assert (made.sha256, made.plain_hash, made.published_at, day.uploads.visible) == (None, None, TEN, {})
     assert day.ledger.position("acme").cursor == TEN
+
+
+def test_two_manual_runs_within_a_minute_make_one_file_and_later_ones_a_file_each() -> None:
+    day = Day({})
+    for seconds, files in ((0, 1), (7, 1), (66, 1), (126, 2)):
+        day.now = TEN + timedelta(seconds=seconds)
+        assert len(day.run(occasion=Occasion.MANUAL).deliveries) == 1
+        assert (len(day.uploads.visible), day.ledger.position("acme").cursor) == (files, day.now)
+
+
+@pytest.mark.parametrize(("seconds", "files"), [(59, 1), (60, 2)])
+def test_what_is_asked_for_within_a_minute_after_a_due_time_makes_no_empty_file_and_the_next_due_time_does(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, files: int
+) -> None:
+    day = Day({})
+    complete = day.uploads.complete
+
+    def meanwhile(key: str, parts: UploadedParts) -> str | NotCompleted:
+        day.now = TEN + timedelta(seconds=seconds)
+        day.ledger.request("acme", day.now)
+        return complete(key, parts)
+
+    monkeypatch.setattr(day.uploads, "complete", meanwhile)
+    assert ends(day.run(TEN)) == [TEN, TEN + timedelta(seconds=seconds)]
+    assert len(day.uploads.visible) == files
 
 
 def test_a_run_that_fails_gives_its_lease_back() -> None:

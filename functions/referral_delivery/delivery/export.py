@@ -24,6 +24,7 @@ from referral_delivery.errors import DeliveryError, Overtaken
 from referral_delivery.file.upload import DOWNLOADS
 from referral_delivery.file.writer import FileWriter
 from referral_delivery.lake.objects import first_hour
+from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.ledger.records import Claim, Delivery, Sealed
 from referral_delivery.ledger.table import CLOCKS_DIFFER, Ledger
 from referral_delivery.window import Window, midnight
@@ -31,6 +32,8 @@ from referral_delivery.window import Window, midnight
 # What a run needs to plan, to seal, to publish and to commit, beside reading and writing.
 SPARE_SECONDS = 60
 _A_SECOND = timedelta(seconds=1)
+# Due times are whole minutes.
+_BETWEEN_DUE_TIMES = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ class Exporter:
             planned.selection,
             key=key,
             metadata=metadata_of(claim.client, sequence, claim.fence),
-            skip_empty=contract.file.when_empty == WhenEmpty.SKIP,
+            skip_empty=contract.file.when_empty == WhenEmpty.SKIP or _holds_no_due_time(request, planned.window),
         )
         self.ledger.keep(contract, last=claim.contract)
         objects = frozenset(found.name_hash for found in planned.selection.new)
@@ -217,3 +220,10 @@ class Exporter:
     def now(self) -> datetime:
         """The clock's moment, aware, UTC."""
         return datetime.fromtimestamp(self.clock(), UTC)
+
+
+def _holds_no_due_time(request: Request, window: Window) -> bool:
+    """Whether the window is between what two runs were asked for at once: nobody waits for an empty file of it."""
+    handed_over = request.due is not None and window.start >= request.due
+    short = window.end - window.start < _BETWEEN_DUE_TIMES
+    return short and (handed_over or request.occasion is Occasion.MANUAL)
