@@ -171,7 +171,7 @@ def skipped_time_notes(schedule: Schedule, first: date, days: int = 366) -> list
 def _runs(schedule: Schedule, after: datetime) -> Iterator[Run]:
     zone = ZoneInfo(schedule.timezone)
     times = _times_of_day(schedule)
-    day = after.astimezone(zone).date() - timedelta(days=1)
+    day = after.astimezone(zone).date()
     while True:
         if _WEEK[day.weekday()] in schedule.days:
             candidates = (datetime.combine(day, at) for at in times)
