@@ -94,6 +94,26 @@ def test_what_is_no_key_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PuTTY-User-Key-File-3: ssh-ed25519",
+        "Private-Lines: 1",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",  # how the base64 of OpenSSH's own format begins
+    ],
+)
+def test_any_part_of_a_private_key_is_refused_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match="found a private key; expected .*; have the client destroy it"):
+        parse(text)
+
+
+def test_a_pem_public_key_with_a_stray_character_is_refused_as_damaged() -> None:
+    pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(ValueError, match="found a damaged PEM public key"):
+        parse(pem.replace("MII", "MI!I", 1))
+
+
 def test_a_truncated_key_is_refused() -> None:
     type_, blob = GITHUB_KEY.split()
     short = base64.b64encode(base64.b64decode(blob)[:-8]).decode()

@@ -113,9 +113,8 @@ def _is_wrapped(text: str) -> bool:
     parts = rest.split()[:_MAX_LINES]
     return (
         type_ in TYPES
-        and len(parts) > 1
-        and not _is_blob(parts[0], type_)
         and any(_is_blob("".join(parts[:count]), type_) for count in range(2, len(parts) + 1))
+        and not _is_blob(parts[0], type_)
     )
 
 
