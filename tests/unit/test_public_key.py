@@ -34,7 +34,8 @@ def test_every_kind_that_transfer_family_takes_is_accepted(good_keys: list[str])
 
 
 def test_the_comment_is_dropped(good_keys: list[str]) -> None:
-    assert parse(f"  {good_keys[0]} crm @ acme\n").body == good_keys[0]
+    for comment in ("crm @ acme", "@", "@ -"):
+        assert parse(f"  {good_keys[0]} {comment}\n").body == good_keys[0]
 
 
 def test_the_fingerprint_is_the_one_that_openssh_prints() -> None:
