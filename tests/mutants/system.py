@@ -14,7 +14,7 @@ def main(folder: Path, change: str) -> None:
         local.down()
         return
     schedule = {"at": ["00:00"], "timezone": "UTC", "days": ["sun"]}
-    write_client(folder / "clients", "quiet-00", schedule=schedule, attributes=["referral_id", "source"])
+    write_client(folder / "clients", "acme", schedule=schedule, attributes=["referral_id", "source"])
     local.up(folder / "clients")
 
 
