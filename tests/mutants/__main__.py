@@ -189,9 +189,10 @@ def _run_tests(files: Sequence[str], mutant: Mutant | None, plugin: object) -> N
         hypothesis = import_module("hypothesis")
         # Whether a test fails is all that counts: nobody reads the smallest example.
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-        hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
+        calm = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+        hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases, **calm)
         hypothesis.settings.load_profile("mutants")
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=30", "-m", "not attack"]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=120", "-m", "not attack"]
         # Hypothesis is in memory already, where pytest would look for assertions to rewrite.
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", *(["--tb=no"] if mutant else [])]
         if isinstance(plugin, Calls):

@@ -195,6 +195,12 @@ def test_what_is_deployed_of_a_key_is_its_type_and_its_base64_with_one_blank_bet
     assert parse(f" {type_}{between}{encoded}{between}crm @ acme ").body == GITHUB_KEY
 
 
+@pytest.mark.parametrize("before", ["no-pty", "sftp.acme.example", 'from="203.0.113.7",no-pty of our office'])
+def test_what_stands_before_a_keys_type_is_named(before: str) -> None:
+    with pytest.raises(ValueError, match="found something before the key's type"):
+        parse(f"{before} {GITHUB_KEY}")
+
+
 def test_a_second_key_is_no_comment_of_the_first() -> None:
     with pytest.raises(ValueError, match="found 2 keys, one a line, as in an authorized_keys file"):
         parse(f"{GITHUB_KEY} one {ed25519_key()} two")
