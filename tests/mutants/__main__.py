@@ -8,6 +8,7 @@ import argparse
 import gc
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -94,6 +95,8 @@ _IMPORTED_ONCE = (
     "hypothesis.stateful",
     "pydantic",
 )
+# Where in a module a diff belongs.
+_LINES = re.compile(r"@@ .* @@")
 # Of the processor, so that a busy machine kills nothing; an endless loop ends here.
 _CPU_SECONDS = 60
 
@@ -259,8 +262,8 @@ def main() -> int:
     equivalent = {(each["module"], each["was"], each.get("becomes", "")) for each in known}
     mutants = [mutant for mutant in mutants if (mutant.module, *mutant.change()) not in equivalent]
     if asked.again:
-        survivors = asked.again.read_text(encoding="utf-8")
-        mutants = [mutant for mutant in mutants if f"{mutant.diff}\n" in survivors]
+        survivors = _LINES.sub("@@", asked.again.read_text(encoding="utf-8"))
+        mutants = [mutant for mutant in mutants if _LINES.sub("@@", f"{mutant.diff}\n") in survivors]
 
     for name in _IMPORTED_ONCE:
         import_module(name)

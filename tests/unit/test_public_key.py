@@ -105,7 +105,7 @@ def test_what_is_no_key_is_refused(text: str) -> None:
     ],
 )
 def test_any_part_of_a_private_key_is_refused_as_one(text: str) -> None:
-    with pytest.raises(ValueError, match="found a private key; expected .*; have the client destroy it"):
+    with pytest.raises(ValueError, match=r"found a private key; expected .*; have the client destroy it"):
         parse(text)
 
 
