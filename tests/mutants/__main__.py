@@ -18,20 +18,17 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 import yaml
 
 from infra import PROJECT_FOLDER
 from tests.mutants.calls import Called, Calls, Chosen
+from tests.mutants.mutant import PACKAGE, Finder, Mutant
 
-PACKAGE = PROJECT_FOLDER / "functions" / "referral_delivery"
 MAKER = PROJECT_FOLDER / ".build" / "mutants" / "bin" / "python"
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 # The tests that are to notice, of a module or room: the longest name counts, and the quickest tests come first.
@@ -70,8 +67,8 @@ TESTS = {
     "lake.values": "query values types contract",
     "lake.columns": "query types contract",
     "lake.objects": "lake plan contract stack/bad_data stack/first_day",
-    "ledger": "records contract stack/ledger stack/model",
-    "ledger.dynamodb": "dynamodb contract stack/model",
+    "ledger": "records contract stack/ledger",
+    "ledger.dynamodb": "dynamodb contract stack/ledger",
     "ledger.receiving": "contract stack/receiving",
     "ledger.table": "stack/ledger contract stack/model",
     "ledger.watching": "contract stack/watch",
@@ -99,57 +96,6 @@ _IMPORTED_ONCE = (
 _LINES = re.compile(r"@@ .* @@")
 # Of the processor, so that a busy machine kills nothing; an endless loop ends here.
 _CPU_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One module with one fault."""
-
-    path: str
-    code: str
-    diff: str
-
-    @property
-    def module(self) -> str:
-        """Its name within the package, such as `agreement.file_name`."""
-        return ".".join(Path(self.path).relative_to(PACKAGE).with_suffix("").parts)
-
-    def change(self) -> tuple[str, str]:
-        """The first line that is not as it was, and what it is instead; empty where it is gone."""
-        lines = [(line[:1], line[1:].strip()) for line in self.diff.splitlines()[3:]]
-        was, becomes = ([text for sign, text in lines if sign == each and text] for each in "-+")
-        return "".join(was[:1]), "".join(becomes[:1])
-
-    @property
-    def line(self) -> int:
-        """The number of that line."""
-        _, _, head, *lines = self.diff.splitlines()
-        first = int(head.split()[1].strip("-").partition(",")[0])
-        return first + next(number for number, line in enumerate(lines) if line[:1] in "-+")
-
-
-class _Loader(SourceFileLoader):
-    """Loads the mutant in the place of the file."""
-
-    def __init__(self, fullname: str, mutant: Mutant) -> None:
-        super().__init__(fullname, mutant.path)
-        self._mutant = mutant
-
-    def get_code(self, fullname: str) -> Any:
-        return compile(self._mutant.code, self._mutant.path, "exec", dont_inherit=True)
-
-
-@dataclass(frozen=True)
-class _Finder:
-    """Finds the mutant's module, and no other."""
-
-    mutant: Mutant
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """What the import system asks of each finder."""
-        if fullname != f"referral_delivery.{self.mutant.module}":
-            return None
-        return spec_from_file_location(fullname, self.mutant.path, loader=_Loader(fullname, self.mutant))
 
 
 def modules(name: str) -> list[Path]:
@@ -188,7 +134,7 @@ def _run_tests(files: Sequence[str], mutant: Mutant | None, plugin: object) -> N
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
-            sys.meta_path.insert(0, _Finder(mutant))
+            sys.meta_path.insert(0, Finder(mutant))
         hypothesis = import_module("hypothesis")
         # Whether a test fails is all that counts: nobody reads the smallest example.
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
