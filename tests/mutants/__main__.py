@@ -8,6 +8,7 @@ import argparse
 import gc
 import json
 import os
+import random
 import re
 import resource
 import subprocess
@@ -107,6 +108,15 @@ def modules(name: str) -> list[Path]:
     return [path for path in found if path.name != "__init__.py"]
 
 
+def sample(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
+    """At most so many mutants of each module, the same ones each time."""
+    chosen = []
+    for module in dict.fromkeys(mutant.module for mutant in mutants):
+        of_module = [mutant for mutant in mutants if mutant.module == module]
+        chosen += random.Random(0).sample(of_module, min(most, len(of_module)))
+    return chosen
+
+
 def tests_of(module: str) -> list[str]:
     """The test files that are to notice a fault of a module."""
     names = TESTS[max((name for name in TESTS if f"{module}.".startswith(f"{name}.")), key=len)].split()
@@ -202,6 +212,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="test --mutants", description=__doc__)
     parser.add_argument("module", nargs="*", default=[""], help="agreement.file_name, or agreement; default: all")
     parser.add_argument("--again", type=Path, metavar="OUTPUT", help="only what survived in an earlier run's output")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most so many of each module, always the same ones")
     asked = parser.parse_args()
     mutants = made([path for name in asked.module for path in modules(name)])
     known = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
@@ -210,6 +221,8 @@ def main() -> int:
     if asked.again:
         survivors = _LINES.sub("@@", asked.again.read_text(encoding="utf-8"))
         mutants = [mutant for mutant in mutants if _LINES.sub("@@", f"{mutant.diff}\n") in survivors]
+    if asked.sample:
+        mutants = sample(mutants, asked.sample)
 
     for name in _IMPORTED_ONCE:
         import_module(name)
