@@ -79,6 +79,6 @@ def _checked(sender: str, by_mail: list[str]) -> str:
     if by_mail and not sender:
         raise pulumi.RunError(
             f"notice_sender: found nothing, and `notices.email` in the files of {', '.join(by_mail)}; expected an "
-            "address that SES may send from; do `pulumi config set notice_sender files@example.com` in the stack of the server"
+            "address that SES may send from; do `pulumi config set notice_sender files@example.com` where the server is"
         )
     return sender

@@ -133,7 +133,7 @@ def test_the_program_imports_nothing_of_the_operators_command_or_the_emulator() 
 
 def test_mail_that_nobody_would_send_is_refused_before_a_client_waits_for_it(program: Program, tmp_path: Path) -> None:
     write_client(tmp_path, "acme", notices={"email": {"to": "files@acme.example"}})
-    with pytest.raises(pulumi.RunError, match="notice_sender: found nothing, and `notices.email` in the files of acme"):
+    with pytest.raises(pulumi.RunError, match=r"notice_sender: found nothing, and .* in the files of acme"):
         program(tmp_path)
     assert program(tmp_path, {"notice_sender": "files@example.com"})
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra import PROJECT_FOLDER
+from local_aws.emulator import ACCOUNT_ID
 from local_aws.sftp import SftpSession, require_openssh, write_known_hosts
 from referral_delivery.agreement.contract import Contract
 from referral_delivery.delivery.event import ExportEvent
@@ -209,6 +211,20 @@ def quiet(stack: Stack, system: dict[str, Any], _quiet_names: Iterator[str]) -> 
     return Lab(stack, next(_quiet_names), session(system))
 
 
+def environment_of(stack: Stack, function: str) -> dict[str, str]:
+    """A deployed function's environment, and what Lambda adds, with the account's own access."""
+    assert stack.local is not None
+    configured = stack.functions.get_function_configuration(FunctionName=function)
+    credentials = session(stack.local).get_credentials()
+    assert credentials is not None
+    return configured["Environment"]["Variables"] | {
+        "AWS_ENDPOINT_URL": stack.local["endpoint_url"],
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_DEFAULT_REGION": stack.local["region"],
+    }
+
+
 Command = Callable[..., Any]
 
 
@@ -237,6 +253,13 @@ def sftp(system: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> An
         return SftpSession(host, port, client, key or Path(system["clients"][client]["private_key"]), known_hosts)
 
     return connect
+
+
+def mails(system: dict[str, Any], to: str) -> list[dict[str, Any]]:
+    """What SES has sent to an address, as the emulator lists it."""
+    with urllib.request.urlopen(f"{system['endpoint_url']}/_ministack/ses/messages") as answer:
+        sent: list[dict[str, Any]] = json.load(answer)["messages"].get(ACCOUNT_ID, [])
+    return [each for each in sent if to in each["To"]]
 
 
 def wait_for(condition: Any, *, seconds: float, what: str) -> Any:

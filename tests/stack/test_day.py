@@ -7,6 +7,7 @@ what they start, tell and remove is done by the emulator. CloudWatch reads the m
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -26,13 +27,15 @@ from referral_delivery.window import to_text
 from referralctl.local_system import LocalSystem, generate_key, session
 from referralctl.stacks import Stack
 from tests.cloudwatch import Point, embedded, in_alarm
-from tests.stack.conftest import Lab, wait_for
+from tests.stack.conftest import Lab, environment_of, mails, wait_for
 from tests.support import write_client
 
+SENDER, FILES, CONTACT = "files@platform.example", "files@acme.example", "crm@acme.example"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # What the alarms of these look at, the emulator does not do.
 NOT_FIRED = {
     "announce-queue": "a record of the stream that cannot be told is tried again for six hours",
+    "notify-queue": "a notice is tried again for a day",
     "schedules-queue": "a schedule's call to Lambda never fails here",
     "schedules-dropped": "and so no due time is given up",
     "schedules-undelivered": "nor lost on its way to the queue",
@@ -74,6 +77,11 @@ class Day:
         private_key = key or Path(self.system["clients"][client]["private_key"])
         known_hosts = write_known_hosts(host, port, private_key.with_suffix(".known_hosts"))
         return SftpSession(host, port, client, private_key, known_hosts)
+
+    def mailed(self, address: str) -> list[str]:
+        """The subjects of what an address was mailed, without the moments in them."""
+        subjects = [mail["Subject"] for mail in mails(self.system, address)]
+        return [re.sub(r"of .* is late", "of … is late", subject) for subject in subjects]
 
     def receipts(self, client: str) -> Receipts:
         """Those of the client's only delivery."""
@@ -156,11 +164,12 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     began = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     yesterday, once = f"{began - DAY:%Y-%m-%d}", {"at": [f"{began - timedelta(hours=1):%H:%M}"]}
     keys = {label: folder / label for label in ("ending", "next")}
+    told = {"email": {"to": [FILES], "on": ["file_late", "not_collected"]}}
     differing: dict[str, dict[str, Any]] = {
-        "stopped": {"schedule": {"every": "1h"}},
+        "stopped": {"schedule": {"every": "1h"}, "notices": told},
         "killed": {},
         "silent": {"expect_within": "3h"},
-        "uncollected": {"collect_within": "2h"},
+        "uncollected": {"collect_within": "2h", "notices": told},
         "renewing": {
             "keys": [
                 {"label": "ending", "public_key": generate_key(keys["ending"]), "expires": f"{began + DAY:%Y-%m-%d}"},
@@ -169,12 +178,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         },
     }
     for name, fields in differing.items():
-        common = {"schedule": once, "attributes": ["referral_id"], "deliver_from": yesterday}
+        common = {"contact": CONTACT, "schedule": once, "attributes": ["referral_id"], "deliver_from": yesterday}
         write_client(folder / "clients", name, **(common | fields))
-    local = LocalSystem(folder / "local")
+    local = LocalSystem(folder / "local", {"notice_sender": SENDER})
     try:
         system = local.up(folder / "clients")
         made = Day(Stack(system["outputs"], local=system), system, keys, began)
+        made.client("sesv2").create_email_identity(EmailIdentity=SENDER)
         group = made.stack["schedule_group"]
         for schedule in made.stack.scheduler.list_schedules(GroupName=group)["Schedules"]:
             made.stack.scheduler.delete_schedule(GroupName=group, Name=schedule["Name"])
@@ -186,16 +196,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 @pytest.fixture
 def watch(day: Day, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, int], dict[str, set[str]]]]:
     """A round of the watch some hours and minutes into the day; the answer is what it found, by client."""
-    configured = day.stack.functions.get_function_configuration(FunctionName=day.stack["watch_function_name"])
-    credentials = session(day.system).get_credentials()
-    assert credentials is not None
-    environment = configured["Environment"]["Variables"] | {
-        "AWS_ENDPOINT_URL": day.system["endpoint_url"],
-        "AWS_ACCESS_KEY_ID": credentials.access_key,
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
-        "AWS_DEFAULT_REGION": day.system["region"],
-    }
-    for name, value in environment.items():
+    for name, value in environment_of(day.stack, day.stack["watch_function_name"]).items():
         monkeypatch.setenv(name, value)
     log = io.StringIO()
     monkeypatch.setattr(watch_handler.logger.handlers[0], "stream", log)
@@ -290,6 +291,15 @@ def test_all_that_goes_wrong_in_a_day_is_found_and_pages_within_two_rounds_and_i
     assert watch(24, 3)["renewing"] == {"key_expired"}
     assert day.sftp("renewing", day.keys["ending"]).run("ls /downloads").returncode != 0
     assert day.sftp("renewing", day.keys["next"]).run("ls /downloads").returncode == 0
+
+    # Who asked for it was told of each, once; and the contact of the key.
+    told = {
+        FILES: [f"Referral file {name} has not been fetched", "Referral file of … is late"],
+        CONTACT: ["SSH key ending ends in 1 day", "SSH key ending has ended"],
+    }
+    for address, subjects in told.items():
+        wait_for(lambda address=address: len(day.mailed(address)) >= 2, seconds=60, what=f"the mails to {address}")
+        assert sorted(day.mailed(address)) == sorted(subjects)
 
 
 def test_what_fails_for_good_pages_by_its_errors_and_its_queue(day: Day) -> None:
