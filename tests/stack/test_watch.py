@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -77,6 +77,16 @@ def deliver(lab: Lab, due: str) -> None:
     """The schedule's run at a due time."""
     lab.now = utc(due) + timedelta(seconds=5)
     assert lab.deliver(due=utc(due), owner=due).status is Status.DELIVERED
+
+
+def test_recent_deliveries_are_those_whose_windows_end_at_a_moment_or_later_without_what_is_large(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 08", "a")
+    for hour in ("09", "10", "11"):
+        deliver(lab, f"2026-11-20 {hour}:00")
+    _, *later = lab.ledger.deliveries(lab.client)
+    watching = Watching(lab.stack.dynamodb, lab.stack["ledger_table"])
+    light = [replace(each, objects=frozenset(), contract="", sha256=None, plain_hash=None) for each in later]
+    assert watching.recent(lab.client, since=utc("2026-11-20 10:00")) == light
 
 
 def test_a_schedule_that_has_stopped_is_found_told_once_and_over_when_it_fires_again(
