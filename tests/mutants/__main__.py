@@ -38,7 +38,7 @@ TESTS = {
     "agreement": "client_files client_file_cases contract",
     "agreement.address": "address client_file_cases",
     "agreement.attributes": "attributes contract",
-    "agreement.client": "client client_files client_file_cases contract",
+    "agreement.client": "client notices client_files client_file_cases contract",
     "agreement.client_file": "client_file_cases client_files client_file_text",
     "agreement.client_file.causes": "client_file_cases client_files",
     "agreement.client_file.wording": "client_file_cases client_files notices duration",
@@ -72,7 +72,7 @@ TESTS = {
     "ledger.dynamodb": "dynamodb contract stack/ledger",
     "ledger.receiving": "contract stack/receiving",
     "ledger.table": "stack/ledger contract stack/model",
-    "ledger.watching": "contract stack/watch",
+    "ledger.watching": "dynamodb contract stack/watch",
     "settings": "contract artifact",
     "window": "window lake plan contract",
 }

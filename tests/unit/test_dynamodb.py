@@ -11,6 +11,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from referral_delivery.ledger.dynamodb import Refused, Table
+from referral_delivery.ledger.watching import Watching
 
 Answer = tuple[int, dict[str, Any]]
 DONE: Answer = (200, {})
@@ -121,6 +122,16 @@ def test_what_a_batch_had_no_room_for_is_asked_for_again_after_a_pause_that_grow
     line.answers = [*(found(left=1) for _ in range(8)), found("left-0")]
     assert list(table.get_all([("left-0", "cursor")])) == [("left-0", "cursor")]
     assert line.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.6, 1.6]
+
+
+def test_whoever_looks_at_all_clients_reads_at_half_the_price_unless_he_asks_for_the_latest(
+    line: Line, table: Table
+) -> None:
+    line.answers = [found(), found()]
+    watching = Watching(table.dynamodb, "ledger")
+    watching.look(["acme"])
+    watching.look(["acme"], consistent=True)
+    assert [each["RequestItems"]["ledger"]["ConsistentRead"] for each in line.asked] == [False, True]
 
 
 @pytest.mark.parametrize("attributes", [None, ["objects", "end"]])

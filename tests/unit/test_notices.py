@@ -101,6 +101,19 @@ def test_the_name_of_a_parameter_starts_with_a_slash_and_ends_with_none(tmp_path
     assert said(tmp_path, webhook(secret_parameter=name)).endswith(f"; expected {A_NAME}")
 
 
+def test_a_secret_is_the_clients_own(tmp_path: Path) -> None:
+    assert said(tmp_path, webhook(secret_parameter="/referrals/globex/webhook")) == (
+        "notices: found the secret parameter `/referrals/globex/webhook`; expected one of the client's own, which "
+        "begins with `/referrals/acme/`"
+    )
+
+
+def test_whose_secret_it_is_cannot_be_told_where_the_clients_name_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(ClientFileError) as refused:
+        load(write_client(tmp_path, client="Acme", notices=webhook()), today=TODAY)
+    assert [each.field for each in refused.value.findings] == ["client"]
+
+
 def test_one_to_ten_addresses_are_told(tmp_path: Path) -> None:
     ten = [f"crm{number}@acme.example" for number in range(10)]
     found = notices(tmp_path, {"email": {"to": ten}})
