@@ -239,7 +239,7 @@ def _key_over_lines(stop: _Stop) -> _Found:
     for number in range(min(stop.at, len(stop.lines)), 0, -1):
         line = stop.lines[number - 1]
         if "public_key:" in line:
-            return (number, _KEY_LINES) if number < stop.at - 1 or not _is_field(stop, number + 1) else None
+            return None if _is_field(stop, number + 1) else (number, _KEY_LINES)
         if number < stop.at and _FIELD.match(line):
             return None
     return None
