@@ -221,6 +221,15 @@ def test_every_finding_of_every_file_is_told_at_once_in_the_order_of_files_and_l
     ]
 
 
+def test_a_private_keys_place_is_named_by_the_fields_that_there_are_and_by_no_other(tmp_path: Path) -> None:
+    begin = "-----BEGIN PRIVATE" + " KEY-----"
+    path = write_client(tmp_path, keys=[{"label": "crm", "public_key": begin}], secret_of_ours=begin)
+    said = refusal(tmp_path)
+    assert f"{path}:7: keys.0.public_key: found a private key" in said
+    assert ": …: found " in said
+    assert "secret_of_ours" not in said
+
+
 def test_what_a_file_lacks_is_told_before_what_stands_in_its_lines(tmp_path: Path) -> None:
     path = write_client(tmp_path, "Acme", file="acme.yaml", contact=None)
     assert [line.split(": found")[0] for line in refusal(tmp_path).splitlines()] == [

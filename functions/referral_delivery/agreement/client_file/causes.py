@@ -265,7 +265,7 @@ def _list(stop: _Stop) -> _Found:
     if "'-' indicator" in stop.problem:
         return stop.at, _COMMA if stop.character == "," else _HYPHEN_MISSING
     if stop.context == "while scanning a simple key":
-        before = stop.lines[stop.began - 2].strip() if stop.began > 1 else ""
+        before = stop.lines[stop.began - 2].strip()
         return stop.began, _HYPHEN_MISSING if before.startswith("- ") else _NO_COLON
     return None
 
