@@ -34,7 +34,7 @@ def explained(error: duckdb.Error) -> Exception:
     # Conversion messages may quote a value: only the kinds of message that name objects are repeated.
     if isinstance(error, duckdb.InvalidInputException) and ".parquet" in said:
         # What is no UTF-8 is quoted at the message's end.
-        reason, _, _ = said.splitlines()[0].partition(": value ")
+        reason, _, _ = said.partition(": value ")
         return UnreadableObject(f"{reason}; have the lake's writer replace the object")
     return error
 
