@@ -128,11 +128,16 @@ def test_an_hour_is_cut_where_its_objects_and_bytes_meet_the_budget_with_what_wa
     assert (found.selection.seen, found.selection.new, found.left) == (listed[:2], listed[2:5], 2)
 
 
-@pytest.mark.parametrize("limit", [{"objects": 6}, {"size_bytes": 60}])
+@pytest.mark.parametrize("limit", [{"objects": 6}, {"objects": 7}, {"size_bytes": 60}])
 def test_what_was_read_before_leaves_half_of_the_budget_to_what_is_new(limit: dict[str, int]) -> None:
     listed = objects("2026-11-10 05:00", count=100)
     found = planned(listed, Window(WINDOW.start, utc("2026-11-10 05:45")), read=listed[:50], **limit)
     assert (found.selection.seen, found.selection.new, found.left) == (listed[:50], listed[50:53], 47)
+
+
+def test_a_delivery_is_the_first_to_read_20000_objects_at_most() -> None:
+    listed = objects("2026-11-10 05:00", count=20_001)
+    assert (len(planned(listed).selection.new), planned(listed).left) == (20_000, 1)
 
 
 def test_a_function_of_twice_the_memory_reads_twice_the_bytes_and_as_many_objects() -> None:

@@ -34,7 +34,7 @@ class Words(NamedTuple):
 
 def _choice(choices: Iterable[str], example: str) -> Words:
     names = tuple(str(choice) for choice in choices)
-    return Words(f"one of {', '.join(names)}" if len(names) > 1 else names[0], example, names)
+    return Words(f"one of {', '.join(names)}", example, names)
 
 
 # With less, any short word is like md5.
