@@ -13,6 +13,7 @@
     ├── ForeignObject            a backfill's name is taken by an object that no delivery of ours wrote
     ├── Overtaken                another run holds the client's lease by now
     ├── CursorMovedBack          a cursor stands before a delivery that is in the ledger
+    ├── UnreadableRecord         an item of the ledger is not as any version has written it
     ├── EventsNotTaken           the bus refused events, again and again
     ├── ClientsNotWatched        a round of the watch could not look after every client
     └── NoticeFailed             a notice has not reached whom it is for: it is tried again later
@@ -103,6 +104,10 @@ class Overtaken(DeliveryError):
 
 class CursorMovedBack(DeliveryError):
     """The ledger holds a delivery beyond the cursor, which no run can have left behind."""
+
+
+class UnreadableRecord(DeliveryError):
+    """An attribute of an item of the ledger is missing or of another type: somebody has changed it by hand."""
 
 
 class EventsNotTaken(DeliveryError):

@@ -100,7 +100,7 @@ def _run(exporter: Exporter, asked: dict[str, Any]) -> None:
             resend(exporter.ledger, exporter.writer, contract.client, 1, request=asked["owner"], now=exporter.now)
         case Occasion.BACKFILL:
             window = Window(*(datetime.fromisoformat(each) for each in asked["window"]))
-            backfill(exporter.ledger, exporter.writer, contract, window, overlap=False, now=exporter.now)
+            backfill(exporter.ledger, exporter.writer, contract, window, overlap=False, run="run", now=exporter.now)
         case occasion:
             due = datetime.fromisoformat(asked["due"])
             exporter.run(

@@ -155,7 +155,9 @@ class Attack:
                 )
                 assert report.status is Status.RESENT
             case "backfill":
-                backfill(exporter.ledger, exporter.writer, self.contract, WINDOW, overlap=False, now=exporter.now)
+                backfill(
+                    exporter.ledger, exporter.writer, self.contract, WINDOW, overlap=False, run="run", now=exporter.now
+                )
             case _:
                 changed = {"attributes": ["referral_id", "received_at"]} if self.scenario.contract_changes else {}
                 self.lab.deliver(self.lab.contract(**self.scenario.contract | changed), due=LATER)

@@ -48,7 +48,7 @@ def test_a_backfill_that_died_is_finished_with_the_same_bytes(lab: Lab, method: 
     exporter = lab.exporter
 
     def run(ledger: Any) -> Any:
-        return backfill(ledger, exporter.writer, lab.contract(), window, overlap=False, now=exporter.now)
+        return backfill(ledger, exporter.writer, lab.contract(), window, overlap=False, run="run", now=exporter.now)
 
     with pytest.raises(Died):
         run(dying(lab.ledger, method, before=before))
@@ -78,16 +78,20 @@ def test_the_function_too_refuses_a_backfill_of_what_was_delivered(lab: Lab) -> 
     lab.deliver()
     window = Window(utc("2026-11-05 00:00"), utc("2026-11-06 00:00"))
     with pytest.raises(ContractError, match="already cover part of"):
-        backfill(lab.ledger, lab.exporter.writer, lab.contract(), window, overlap=False, now=lab.exporter.now)
+        backfill(
+            lab.ledger, lab.exporter.writer, lab.contract(), window, overlap=False, run="run", now=lab.exporter.now
+        )
 
 
 WINDOW = Window(utc("2026-10-05 00:00"), utc("2026-10-06 00:00"))
 
 
-def make(lab: Lab, window: Window, *, overlap: bool = False, ledger: Ledger | None = None) -> Report:
+def make(lab: Lab, window: Window, *, overlap: bool = False, ledger: Ledger | None = None, **changed: Any) -> Report:
     exporter = lab.exporter
     ledger = ledger or exporter.ledger
-    return backfill(ledger, exporter.writer, lab.contract(), window, overlap=overlap, now=exporter.now)
+    return backfill(
+        ledger, exporter.writer, lab.contract(**changed), window, overlap=overlap, run="run", now=exporter.now
+    )
 
 
 def test_a_backfill_may_end_at_the_cursor_and_not_a_second_after_it(lab: Lab) -> None:
@@ -124,6 +128,29 @@ def test_a_backfill_whose_file_has_expired_is_made_again(lab: Lab) -> None:
     assert make(lab, WINDOW).status is Status.BACKFILLED
     assert lab.files() == {name: body}
     assert make(lab, WINDOW).status is Status.BACKFILLED_BEFORE
+
+
+def test_a_backfill_under_another_contract_says_that_the_file_stays_until_it_expires(lab: Lab) -> None:
+    lab.put_referrals("2026-10-05 03", "a")
+    make(lab, WINDOW)
+    ((name, body),) = lab.files().items()
+    changed: dict[str, Any] = {"attributes": ["received_at", "referral_id"]}
+    assert make(lab, WINDOW, **changed).status is Status.BACKFILLED_OTHERWISE
+    assert make(lab, WINDOW, deliver_from="2026-10-05").status is Status.BACKFILLED_BEFORE
+    assert lab.files() == {name: body}
+    earlier = Window(WINDOW.start - timedelta(minutes=1), WINDOW.end)
+    assert make(lab, earlier, **changed).status is Status.BACKFILLED
+    lab.stack.s3.delete_object(Bucket=lab.stack["delivery_bucket"], Key=f"downloads/{lab.client}/{name}")
+    assert make(lab, WINDOW, **changed).status is Status.BACKFILLED
+    assert {each.split(b"\n")[0] for each in lab.files().values()} == {b"received_at,referral_id"}
+
+
+def test_a_backfill_that_had_no_file_is_made_again_for_what_has_landed_since(lab: Lab) -> None:
+    skip: dict[str, Any] = {"file": {"when_empty": "skip"}}
+    assert make(lab, WINDOW, **skip).deliveries[0].key is None
+    lab.put_referrals("2026-10-05 03", "a")
+    assert make(lab, WINDOW, **skip).deliveries[0].rows == 1
+    assert make(lab, WINDOW, **skip).status is Status.BACKFILLED_BEFORE
 
 
 def test_two_backfills_at_once_whose_sealed_upload_is_gone_publish_one_file_between_them(lab: Lab) -> None:

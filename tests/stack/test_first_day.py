@@ -2,9 +2,12 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from benchmarks.aws_calls import AwsCalls
 from referral_delivery.delivery.backfill import backfill
 from referral_delivery.delivery.report import Status
+from referral_delivery.lake.objects import LakeObject
 from referralctl.commands.history import spans, unread_objects
 from tests.stack.conftest import Lab
 from tests.support import utc
@@ -64,5 +67,28 @@ def test_the_audit_names_what_a_first_day_that_was_moved_back_leaves_out_and_its
     ]
     exporter = lab.exporter
     for window in windows:
-        backfill(lab.ledger, exporter.writer, earlier, window, overlap=True, now=exporter.now)
+        backfill(lab.ledger, exporter.writer, earlier, window, overlap=True, run="run", now=exporter.now)
     assert (unread(), lab.delivered()) == ([], ["a", "after-all", "after-all-too"])
+
+
+@pytest.mark.parametrize("due", ["2026-11-19 09:30", "2026-11-19 10:00"])
+def test_the_audit_names_what_was_left_out_while_the_first_day_was_later_and_its_advice_settles_it(
+    lab: Lab, due: str
+) -> None:
+    """An object that was read up to the middle of its hour is not read on from there before a later first day."""
+    stamps = {"before": "09:10:00", "left-out": "09:40:00"}
+    rows = [{"referral_id": name, "received_at": f"2026-11-19 {stamp}"} for name, stamp in stamps.items()]
+    lab.put("2026-11-19 09", rows)
+    lab.deliver(due=utc(due))
+    lab.deliver(lab.contract(deliver_from="2026-11-20"))
+    whole = due.endswith("10:00")
+
+    def unread() -> list[LakeObject]:
+        return unread_objects(lab.stack, lab.client, date(2026, 11, 1), now=lab.now, days=None)[0]
+
+    assert [f"{each.hour:%d %H}" for each in unread()] == ([] if whole else ["19 09"])
+    exporter = lab.exporter
+    for window in spans(each.hour for each in unread()):
+        backfill(lab.ledger, exporter.writer, lab.contract(), window, overlap=True, run="run", now=exporter.now)
+    assert unread() == []
+    assert set(lab.delivered()) == {"before", "left-out"}

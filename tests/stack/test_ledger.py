@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from referral_delivery.errors import Overtaken
+from referral_delivery.errors import Overtaken, UnreadableRecord
 from referral_delivery.file.upload import UploadedParts
 from referral_delivery.ledger.records import Claim, Delivery, LeaseHeld, Sealed
 from referral_delivery.window import HOUR, Window
@@ -117,6 +118,18 @@ def test_what_was_asked_for_by_a_clock_that_nobody_can_follow_keeps_no_run_at_wo
     made = claim(lab)
     lab.ledger.request(lab.client, DUE + timedelta(seconds=601))
     assert lab.ledger.commit(made, delivery(lab), keep=False, now=DUE) is None
+
+
+def test_a_cursor_that_somebody_has_changed_by_hand_is_told_by_its_attribute(lab: Lab) -> None:
+    cursor: dict[str, Any] = {"client": {"S": lab.client}, "record": {"S": "cursor"}, "fence": {"N": "1"}}
+    odd: list[tuple[dict[str, Any], str]] = [
+        ({"requested_until": {"N": "5"}}, "requested_until"),
+        ({"lease_owner": {"S": "somebody"}}, "lease_expires"),
+    ]
+    for changed, name in odd:
+        lab.stack.dynamodb.put_item(TableName=lab.stack["ledger_table"], Item=cursor | changed)
+        with pytest.raises(UnreadableRecord, match=f"client {lab.client}, record 'cursor': attribute '{name}': found"):
+            claim(lab)
 
 
 def test_a_second_delivery_of_a_window_is_overtaken_and_changes_nothing(lab: Lab) -> None:

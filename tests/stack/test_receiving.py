@@ -210,7 +210,7 @@ def test_a_backfills_file_is_found_by_both_ends_of_its_window_and_not_for_a_deli
     window = Window(utc("2026-10-05 00:00"), utc("2026-10-06 00:00"))
     lab.put_referrals("2026-10-05 03", "old")
     exporter = lab.exporter
-    backfill(lab.ledger, exporter.writer, lab.contract(), window, overlap=False, now=exporter.now)
+    backfill(lab.ledger, exporter.writer, lab.contract(), window, overlap=False, run="run", now=exporter.now)
     made = lab.ledger.backfill(lab.client, window)
     assert isinstance(made, Delivery)
     assert receiving.receive(fetch(made), since=searched_from(window.end)) is Received.COUNTED

@@ -277,6 +277,20 @@ def test_a_sealed_delivery_that_was_left_behind_is_published_and_nothing_is_aske
     assert (day.rows(), day.waits) == (["a.parquet"], [])
 
 
+@pytest.mark.parametrize("run", [{}, {"run": "another"}])
+def test_a_file_of_the_same_number_and_fence_that_another_ledger_knew_of_is_not_taken_for_the_runs_own(
+    run: dict[str, str],
+) -> None:
+    day = Day(hour("a"))
+    day.uploads.visible[KEY] = (b"of a ledger that was lost", {"client": "acme", "sequence": "1", "fence": "1"} | run)
+    (made,) = day.run(TEN).deliveries
+    assert made.key == KEY.replace(".csv", "_2.csv")
+    assert day.uploads.visible[str(made.key)] == (
+        b"a.parquet",
+        {"client": "acme", "sequence": "1", "fence": "1", "run": "run"},
+    )
+
+
 def test_a_name_that_is_taken_is_told_and_the_delivery_takes_the_next_one() -> None:
     day = Day(hour("a"))
     day.uploads.visible[KEY] = (b"not ours", {})

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from referralctl.errors import FileRefused
@@ -163,6 +165,23 @@ def test_a_parquet_file_with_a_damaged_page_is_refused_without_a_value(tmp_path:
     said = refusal(path)
     assert "found what DuckDB cannot read or hold" in said
     assert "secret" not in said
+
+
+def test_a_parquet_file_whose_text_is_no_utf_8_is_told_so_without_the_text(tmp_path: Path) -> None:
+    octets = pa.array([b"r-1", b"secret-\xff"], pa.binary())
+    text = pa.Array.from_buffers(pa.utf8(), len(octets), octets.buffers())
+    pq.write_table(pa.table({"referral_id": text}), tmp_path / "r.parquet")
+    assert refusal(tmp_path / "r.parquet") == (
+        "r.parquet: found text that is no UTF-8; expected text in UTF-8; write the file again in UTF-8"
+    )
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u200b", "\0", "\ufeff\u3000 \t"])
+def test_an_identity_that_people_see_nothing_of_is_none(tmp_path: Path, blank: str) -> None:
+    pq.write_table(pa.table({"referral_id": ["r-1", "r\u00a0-\u200b2", blank]}), tmp_path / "r.parquet")
+    assert refusal(tmp_path / "r.parquet").startswith("r.parquet, row 3, column 'referral_id': found no value")
+    (tmp_path / "r.csv").write_text(f"referral_id,state\nr-1,NSW\n{blank},NSW\n", encoding="utf-8")
+    assert refusal(tmp_path / "r.csv").startswith("r.csv, line 3, column 'referral_id': found no value")
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,18 @@ def test_a_column_called_filename_leaves_a_refusal_its_object(con: duckdb.DuckDB
         delivered(con, lake, attributes=["bid_price"])
 
 
+def test_a_column_called_object_of_the_row_leaves_a_refusal_its_object(
+    con: duckdb.DuckDBPyConnection, lake: Folder
+) -> None:
+    stamp = "TIMESTAMP '2026-11-20 {}:00:00' AS received_at"
+    row = "SELECT 'a' AS state, 'not me' AS \"object of the row\", "
+    lake.land(row + stamp.format("09"))
+    assert delivered(con, lake, attributes=["state"]) == "state\na\n"
+    lake.land(row + stamp.format("10"))
+    with pytest.raises(UnreadableObject, match=r"/000001\.parquet holds a received_at of 2026-11-20 10:00:00; "):
+        delivered(con, lake, attributes=["state"])
+
+
 def test_rows_stand_by_group_then_key_then_as_written_and_seen_ones_first(
     con: duckdb.DuckDBPyConnection, lake: Folder
 ) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from referral_delivery.agreement.contract import Contract
 from referral_delivery.delivery.plan import MAX_NAMED_OBJECTS
+from referral_delivery.errors import UnreadableRecord
 from referral_delivery.file.upload import MAX_PARTS, UploadedParts
 from referral_delivery.ledger import items
 from referral_delivery.ledger.records import Claim, Delivery, Position, Resend, Sealed
@@ -50,6 +52,7 @@ def sealed(**changed: Any) -> Sealed:
         "rows": 123_456,
         "late_rows": 7,
         "fence": 41,
+        "run": "run-1",
     }
     return Sealed(**values | changed)
 
@@ -91,6 +94,49 @@ def test_a_delivery_is_read_as_it_was_written(made: Delivery) -> None:
     assert items.to_delivery(through_dynamodb(items.from_delivery(made))) == made
 
 
+ODD = [
+    (
+        {"position": Decimal(5)},
+        "attribute 'position': found a number; expected a moment, such as 2026-11-20T10:00:00Z;",
+    ),
+    ({"position": "yesterday"}, "attribute 'position': found another type or text; expected a moment"),
+    ({"requested_until": "2026-11-20T10:00:00"}, "attribute 'requested_until': found another type or text"),
+    ({"sequence": "six"}, "attribute 'sequence': found another type or text; expected a whole number; put it right"),
+    ({"sequence": Decimal("1.5")}, "attribute 'sequence': found a number; expected a whole number"),
+    ({"attempts": True}, "attribute 'attempts': found a boolean; expected a whole number"),
+    ({"pending": "a file"}, "attribute 'pending': found another type or text; expected a map"),
+    ({"pending": {"sealed": None}}, "record 'cursor', pending: attribute 'sealed': found NULL; expected a map"),
+    ({"pending": {"sealed": {}}}, "record 'cursor', pending: attribute 'start': found nothing; expected a moment"),
+    ({"pending.key": None}, "pending: attribute 'key': found NULL; expected a text"),
+    ({"pending.objects": "abc"}, "pending: attribute 'objects': found another type or text; expected bytes"),
+    ({"pending.sealed": {}}, "pending, sealed: attribute 'etags': found nothing; expected a text"),
+    ({"pending.sealed": {"etags": "e"}}, "pending, sealed: attribute 'upload_id': found nothing; expected a text"),
+]
+
+
+@pytest.mark.parametrize(("odd", "said"), ODD)
+def test_an_attribute_that_somebody_has_changed_by_hand_is_told_with_its_item(odd: dict[str, Any], said: str) -> None:
+    cursor: dict[str, Any] = {"client": "acme", "record": "cursor", "fence": Decimal(1), "attempts": Decimal(1)}
+    pending = through_dynamodb(items.from_sealed(sealed()))
+    for name, value in odd.items():
+        if name.startswith("pending."):
+            cursor["pending"] = pending | {name.removeprefix("pending."): value}
+        else:
+            cursor[name] = value
+    for read in (items.to_position, lambda found: items.to_claim("acme", found)):
+        with pytest.raises(UnreadableRecord) as told:
+            read(cursor)
+        assert str(told.value).startswith("client acme, record 'cursor'")
+        assert said in str(told.value)
+
+
+def test_a_lease_without_an_end_is_told_with_its_item() -> None:
+    with pytest.raises(
+        UnreadableRecord, match="client acme, record 'cursor': attribute 'lease_expires': found nothing"
+    ):
+        items.to_lease({"client": "acme", "record": "cursor", "lease_owner": "somebody", "fence": Decimal(1)})
+
+
 def test_a_sealed_delivery_of_the_first_version_is_read_with_its_contract(first_version: dict[str, Any]) -> None:
     claim = claimed(first_version["cursor_of_a_sealed_delivery"])
     kept = items.contract_of(first_version["cursor_of_a_sealed_delivery"]["pending"])
@@ -102,7 +148,7 @@ def test_a_sealed_delivery_of_the_first_version_is_read_with_its_contract(first_
     ]
     assert (kept.file.extension, kept.file.manifest) == (".csv.gz", True)
     parts = UploadedParts("upload-1", ETAGS, 16_777_300, "ab" * 32)
-    assert claim.sealed == sealed(contract=kept.hash, parts=parts, fence=41)
+    assert claim.sealed == sealed(contract=kept.hash, parts=parts, fence=41, run=None)
     assert (claim.position, claim.sequence, claim.fence, claim.attempt) == (WINDOW.start, 6, 41, 3)
 
 
@@ -216,6 +262,7 @@ def test_the_largest_delivery_that_can_be_sealed_fits_into_the_cursors_item() ->
         parts=UploadedParts("u" * 200, ETAGS[:1] * MAX_PARTS, 10**12, "ab" * 32, "plain" * 10),
         key=KEY + "x" * 800,
         fence=10**9,
+        run="r" * 36,
     )
     cursor = {"client": "a" * 32, "record": "cursor", "position": "x" * 20, "pending": items.from_sealed(largest)}
     assert _size(cursor) < MAX_ITEM_BYTES

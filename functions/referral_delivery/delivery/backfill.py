@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from referral_delivery.agreement.contract import Contract, WhenEmpty
 from referral_delivery.delivery.plan import MAX_NAMED_OBJECTS
@@ -26,25 +27,27 @@ def backfill(
     window: Window,
     *,
     overlap: bool,
+    run: str,
     now: Callable[[], datetime],
 ) -> Report:
     """Publish one file of everything that arrived in the window; again for the same window, finish or do nothing.
 
-    A file that has expired is made again. Raises ContractError where the window ends after the cursor, or where a
+    What has no file, or none any more, is made again. A file that was made under another contract stays for as long as
+    the client finds it, and the report says so. Raises ContractError where the window ends after the cursor, or where a
     delivery covers part of it, unless `overlap`.
     """
     client = contract.client
     known = ledger.backfill(client, window)
-    if isinstance(known, Delivery) and not _expired(writer.uploads, known):
-        return Report(client, Status.BACKFILLED_BEFORE, [known])
+    if isinstance(known, Delivery) and _has_file(writer.uploads, known):
+        return _found(ledger, contract, known)
     if known is None:
         check(ledger, contract, window, overlap=overlap)
     if not isinstance(known, Sealed):
-        known = _seal(ledger, writer, contract, window, instead_of=known)
+        known = _seal(ledger, writer, contract, window, run=run, instead_of=known)
     while isinstance(known, Sealed) and not _published(writer, client, known):
-        known = _seal(ledger, writer, contract, window, instead_of=known)
+        known = _seal(ledger, writer, contract, window, run=run, instead_of=known)
     if isinstance(known, Delivery):
-        return Report(client, Status.BACKFILLED_BEFORE, [known])
+        return _found(ledger, contract, known)
     if known is None:
         ledger.keep(contract)
     delivery = _delivery(known, contract, window, at=now())
@@ -83,7 +86,13 @@ def key_of(contract: Contract, window: Window) -> str:
 
 
 def _seal(
-    ledger: Ledger, writer: FileWriter, contract: Contract, window: Window, *, instead_of: Delivery | Sealed | None
+    ledger: Ledger,
+    writer: FileWriter,
+    contract: Contract,
+    window: Window,
+    *,
+    run: str,
+    instead_of: Delivery | Sealed | None,
 ) -> Sealed | Delivery | None:
     """Upload the window's file and fix it; None for an empty window that is to be skipped."""
     client = contract.client
@@ -101,7 +110,7 @@ def _seal(
         contract,
         Selection(window, seen=touching, new=[]),
         key=key,
-        metadata=_metadata(client, window),
+        metadata=_metadata(client, window, run=run),
         skip_empty=contract.file.when_empty == WhenEmpty.SKIP,
     )
     if written is None:
@@ -121,6 +130,7 @@ def _seal(
         rows=written.rows,
         late_rows=0,
         fence=0,
+        run=run,
     )
     if ledger.seal_backfill(client, sealed, instead_of=instead_of):
         return sealed
@@ -130,21 +140,35 @@ def _seal(
 
 def _published(writer: FileWriter, client: str, sealed: Sealed) -> bool:
     """Whether the sealed file is visible, by now or before; False where its upload is gone."""
-    uploads, metadata = writer.uploads, _metadata(client, sealed.window)
+    uploads, metadata = writer.uploads, _metadata(client, sealed.window, run=sealed.run)
     if isinstance(uploads.complete(sealed.key, sealed.parts), str):
         return True
     visible = uploads.metadata(sealed.key)
     if visible is not None and visible != metadata:
-        raise ForeignObject(f"{sealed.key!r} exists and is no backfill of this window; remove or rename it")
+        raise ForeignObject(
+            f"{sealed.key!r} exists and is not the backfill that the ledger knows of; remove or rename it"
+        )
     if visible is None:
         uploads.abort(sealed.key, sealed.parts.upload_id)
         visible = uploads.metadata(sealed.key)
     return visible == metadata
 
 
-def _expired(uploads: Uploads, made: Delivery) -> bool:
-    """Whether the client no longer finds the file of a backfill that had one."""
-    return made.key is not None and uploads.metadata(made.key) is None
+def _has_file(uploads: Uploads, made: Delivery) -> bool:
+    """Whether the client finds the backfill's file."""
+    return made.key is not None and uploads.metadata(made.key) is not None
+
+
+def _found(ledger: Ledger, contract: Contract, made: Delivery) -> Report:
+    """What was made before, under this contract or another one."""
+    alike = _shape(ledger.contract(made.client, made.contract)) == _shape(contract)
+    return Report(made.client, Status.BACKFILLED_BEFORE if alike else Status.BACKFILLED_OTHERWISE, [made])
+
+
+def _shape(contract: Contract) -> dict[str, Any]:
+    """What a backfill's file follows from: neither the first day nor the template of names."""
+    plain = contract.to_plain()
+    return {"attributes": plain["attributes"], "file": plain["file"] | {"name": None}}
 
 
 def _delivery(sealed: Sealed | None, contract: Contract, window: Window, *, at: datetime) -> Delivery:
@@ -170,5 +194,6 @@ def _share(one: Window, other: Window) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _metadata(client: str, window: Window) -> dict[str, str]:
-    return {"client": client, "backfill": f"{to_text(window.start)}/{to_text(window.end)}"}
+def _metadata(client: str, window: Window, *, run: str | None) -> dict[str, str]:
+    named = {"client": client, "backfill": f"{to_text(window.start)}/{to_text(window.end)}"}
+    return named | ({"run": run} if run else {})

@@ -122,7 +122,7 @@ class Exporter:
     def _next(self, claim: Claim, request: Request, until: datetime) -> tuple[Delivery, int] | None:
         """The next delivery, visible, and how many objects it left to the one after it; None where nothing is due."""
         name_is_taken = False
-        publisher = Publisher(self.ledger, self.writer, self.now)
+        publisher = Publisher(self.ledger, self.writer, self.now, request.owner)
         sealed, left = claim.sealed, 0
         while True:
             if sealed is None:
@@ -162,7 +162,7 @@ class Exporter:
             contract,
             planned.selection,
             key=key,
-            metadata=metadata_of(claim.client, sequence, claim.fence),
+            metadata=metadata_of(claim.client, sequence, claim.fence, run=request.owner),
             skip_empty=contract.file.when_empty == WhenEmpty.SKIP or _holds_no_due_time(request, planned.window),
         )
         self.ledger.keep(contract, last=claim.contract)
@@ -195,6 +195,7 @@ class Exporter:
             rows=written.rows,
             late_rows=written.late_rows,
             fence=claim.fence,
+            run=request.owner,
         )
         self.ledger.seal(claim, sealed)
         return sealed

@@ -17,11 +17,12 @@ from referral_delivery.window import to_text
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes what is sealed."""
+    """Publishes what is sealed; `run` is this run's own id, which no other has."""
 
     ledger: Ledger
     writer: FileWriter
     now: Callable[[], datetime]
+    run: str
 
     def publish(self, claim: Claim, sealed: Sealed) -> Delivery | str:
         """The delivery, visible; or why it cannot be published any more: then no trace of it can become visible."""
@@ -56,12 +57,12 @@ class Publisher:
     def _visible(self, claim: Claim, sealed: Sealed) -> bool:
         """Whether the object under the delivery's name is its upload."""
         visible = self.writer.uploads.metadata(sealed.key)
-        return visible == metadata_of(claim.client, sealed.sequence, sealed.fence)
+        return visible == metadata_of(claim.client, sealed.sequence, sealed.fence, run=sealed.run)
 
     def _again(self, claim: Claim, sealed: Sealed) -> Sealed | str:
         """The same rows, uploaded and sealed again, because the upload is gone; or why that cannot be."""
         contract = self.ledger.contract(claim.client, sealed.contract)
-        metadata = metadata_of(claim.client, sealed.sequence, claim.fence)
+        metadata = metadata_of(claim.client, sealed.sequence, claim.fence, run=self.run)
         try:
             written = write_again(self.ledger, self.writer, contract, sealed, key=sealed.key, metadata=metadata)
         except DataError as error:
@@ -69,7 +70,7 @@ class Publisher:
         if not same_rows(written, sealed.parts.sha256, sealed.parts.plain_hash):
             self.writer.uploads.abort(sealed.key, written.parts.upload_id)
             return "its upload is gone, and the lake gives other rows than those that were sealed"
-        again = replace(sealed, parts=written.parts, fence=claim.fence)
+        again = replace(sealed, parts=written.parts, fence=claim.fence, run=self.run)
         self.ledger.seal(claim, again)
         return again
 
@@ -141,6 +142,6 @@ def publish_manifest(uploads: Uploads, delivery: Delivery, contract: Contract, *
     uploads.put_new(delivery.key + SUFFIX, manifest.to_bytes(), content_type="application/json")
 
 
-def metadata_of(client: str, sequence: int, fence: int) -> dict[str, str]:
+def metadata_of(client: str, sequence: int, fence: int, *, run: str | None) -> dict[str, str]:
     """What an object says of the upload that made it; names are lower case, as S3 returns them."""
-    return {"client": client, "sequence": str(sequence), "fence": str(fence)}
+    return {"client": client, "sequence": str(sequence), "fence": str(fence)} | ({"run": run} if run else {})

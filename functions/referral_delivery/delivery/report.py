@@ -11,7 +11,10 @@ from referral_delivery.ledger.records import Delivery, Sealed
 
 
 class Status(StrEnum):
-    """How a run ended; there is something left to do after `lake_changed` and `more_to_do` only."""
+    """How a run ended.
+
+    There is something left to do after `lake_changed`, `backfilled_otherwise` and `more_to_do` only.
+    """
 
     DELIVERED = "delivered"
     NOTHING_TO_DELIVER = "nothing_to_deliver"
@@ -21,6 +24,7 @@ class Status(StrEnum):
     LAKE_CHANGED = "lake_changed"
     BACKFILLED = "backfilled"
     BACKFILLED_BEFORE = "backfilled_before"
+    BACKFILLED_OTHERWISE = "backfilled_otherwise"
     IN_PROGRESS = "in_progress"
     OVERTAKEN = "overtaken"
 

@@ -47,6 +47,7 @@ _BESIDE_THE_SCHEDULE = {
     Status.LAKE_CHANGED: "delivery not published again: the lake gives other bytes",
     Status.BACKFILLED: "backfill published",
     Status.BACKFILLED_BEFORE: "backfill had been made before",
+    Status.BACKFILLED_OTHERWISE: "backfill had been made before, under another contract; its file stays",
 }
 
 
@@ -89,6 +90,7 @@ def _run(exporter: Exporter, event: ExportEvent, context: LambdaContext) -> Repo
                 event.contract,
                 event.window,
                 overlap=event.overlap,
+                run=context.aws_request_id,
                 now=exporter.now,
             )
         case Occasion.SCHEDULED | Occasion.MANUAL:

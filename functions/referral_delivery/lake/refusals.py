@@ -3,6 +3,7 @@
 A query refuses a row by raising an error of its own, whose text names the object; it never holds a row's content.
 """
 
+import secrets
 from typing import Any
 
 import duckdb
@@ -10,8 +11,8 @@ import duckdb
 from referral_delivery.errors import DataError, InexactValue, UnreadableObject
 from referral_delivery.lake.connection import literal
 
-# The name that read_parquet gives the object's URL in a row; no attribute can be called so.
-OBJECT_COLUMN = "object of the row"
+# The name that read_parquet gives the URL in a row; no column of an object is called so by chance or on purpose.
+OBJECT_COLUMN = f"object of the row {secrets.token_hex(8)}"
 OBJECT = f'"{OBJECT_COLUMN}"'
 _REFUSED: tuple[type[DataError], ...] = (UnreadableObject, InexactValue)
 _MARK = "refused as {}: "

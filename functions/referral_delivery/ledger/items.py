@@ -17,8 +17,9 @@ from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from referral_delivery.agreement.contract import Contract
 from referral_delivery.file.upload import UploadedParts
 from referral_delivery.lake.objects import HASH_BYTES
+from referral_delivery.ledger.fields import MOMENT, Fields
 from referral_delivery.ledger.occasion import Occasion
-from referral_delivery.ledger.records import Claim, Delivery, Position, Receipts, Resend, Sealed
+from referral_delivery.ledger.records import Claim, Delivery, LeaseHeld, Position, Receipts, Resend, Sealed
 from referral_delivery.window import Window, from_text, to_text
 
 VERSION = 2
@@ -64,31 +65,48 @@ def record_key(occasion: str, window: Window) -> str:
 
 def to_claim(client: str, cursor: Mapping[str, Any]) -> Claim:
     """The cursor's item, as the claim that has just been made on it."""
+    fields = Fields.of(cursor)
     return Claim(
         client=client,
-        fence=int(cursor["fence"]),
-        attempt=max(1, int(cursor["attempts"]) - int(cursor.get("in_vain", 0))),
-        position=_moment(cursor.get("position")),
-        sequence=int(cursor.get("sequence", 0)),
-        sealed=to_sealed(cursor.get("pending")),
-        requested_until=_moment(cursor.get("requested_until")),
-        contract=cursor.get("contract"),
+        fence=fields.number("fence"),
+        attempt=max(1, fields.number("attempts") - fields.number("in_vain", 0)),
+        position=fields.moment("position"),
+        sequence=fields.number("sequence", 0),
+        sealed=_pending(fields),
+        requested_until=fields.moment("requested_until"),
+        contract=fields.text("contract") if "contract" in fields else None,
     )
 
 
 def to_position(cursor: Mapping[str, Any]) -> Position:
     """The cursor's item, or an empty one, to look at."""
-    sealed = to_sealed(cursor.get("pending"))
+    fields = Fields.of(cursor)
+    sealed = _pending(fields)
     return Position(
-        cursor=_moment(cursor.get("position")),
-        sequence=int(cursor.get("sequence", 0)),
-        requested_until=_moment(cursor.get("requested_until")),
+        cursor=fields.moment("position"),
+        sequence=fields.number("sequence", 0),
+        requested_until=fields.moment("requested_until"),
         sealed_key=sealed.key if sealed else None,
-        lease_owner=cursor.get("lease_owner"),
-        lease_expires=float(cursor["lease_expires"]) if "lease_expires" in cursor else None,
-        attempts=int(cursor.get("attempts", 0)),
-        last_rows=_moment(cursor.get("last_rows")),
+        lease_owner=fields.text("lease_owner") if "lease_owner" in fields else None,
+        lease_expires=float(fields.number("lease_expires")) if "lease_expires" in fields else None,
+        attempts=fields.number("attempts", 0),
+        last_rows=fields.moment("last_rows"),
     )
+
+
+def to_lease(cursor: Mapping[str, Any]) -> LeaseHeld:
+    """Who holds the lease, by the cursor's item."""
+    fields = Fields.of(cursor)
+    return LeaseHeld(fields.text("lease_owner"), fields.number("fence"), fields.number("lease_expires"))
+
+
+def asked(cursor: Mapping[str, Any]) -> datetime | None:
+    """Until when deliveries were asked for, by the cursor's item."""
+    return Fields.of(cursor).moment("requested_until")
+
+
+def _pending(cursor: Fields) -> Sealed | None:
+    return _sealed(cursor.map("pending")) if "pending" in cursor else None
 
 
 def contract_of(values: Mapping[str, Any]) -> Contract | None:
@@ -118,33 +136,45 @@ def from_sealed(sealed: Sealed) -> dict[str, Any]:
             "rows": sealed.rows,
             "late_rows": sealed.late_rows,
             "fence": sealed.fence,
+            "run": sealed.run,
         },
     }
 
 
-def to_sealed(values: Mapping[str, Any] | None) -> Sealed | None:
+def to_sealed(values: Mapping[str, Any]) -> Sealed | None:
     """What `from_sealed` wrote; None for nothing, and for what version 1 had begun but not sealed."""
-    if not values or "sealed" not in values:
+    return _sealed(Fields.of(values))
+
+
+def _sealed(fields: Fields) -> Sealed | None:
+    if "sealed" not in fields:
         return None
-    sealed, in_record = values["sealed"], contract_of(values)
-    etags = sealed["etags"]
+    sealed, start, end = fields.map("sealed"), fields.moment("start"), fields.moment("end")
+    if start is None or end is None:
+        raise fields.wrong("end" if start else "start", MOMENT)
+    contract = fields.text("contract")
+    in_record = contract_of(fields.values)
+    etags = sealed.values.get("etags")
+    if not isinstance(etags, str | list):
+        raise sealed.wrong("etags", "a text")
     return Sealed(
-        sequence=int(values["sequence"]),
-        occasion=_occasion(values),
-        window=Window(from_text(values["start"]), from_text(values["end"])),
-        key=values["key"],
-        contract=in_record.hash if in_record else values["contract"],
-        objects=unpacked(values.get("objects")),
+        sequence=fields.number("sequence"),
+        occasion=fields.text("kind" if "kind" in fields else "occasion"),
+        window=Window(start, end),
+        key=fields.text("key"),
+        contract=in_record.hash if in_record else contract,
+        objects=unpacked(fields.octets("objects")),
         parts=UploadedParts(
-            upload_id=sealed["upload_id"],
-            etags=etags.split() if isinstance(etags, str) else list(etags),
-            size_bytes=int(sealed["bytes"]),
-            sha256=sealed["sha256"],
-            plain_hash=sealed.get("plain_hash"),
+            upload_id=sealed.text("upload_id"),
+            etags=etags.split() if isinstance(etags, str) else etags,
+            size_bytes=sealed.number("bytes"),
+            sha256=sealed.text("sha256"),
+            plain_hash=sealed.values.get("plain_hash"),
         ),
-        rows=int(sealed["rows"]),
-        late_rows=int(sealed["late_rows"]),
-        fence=int(sealed["fence"]),
+        rows=sealed.number("rows"),
+        late_rows=sealed.number("late_rows"),
+        fence=sealed.number("fence"),
+        run=sealed.values.get("run"),
     )
 
 

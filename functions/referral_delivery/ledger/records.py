@@ -14,7 +14,8 @@ from referral_delivery.window import Window
 class Sealed:
     """A delivery whose bytes are fixed: completing its upload is all that may still publish them.
 
-    `objects` are those that it is the first to read; `fence` is the fencing number under which its bytes were uploaded.
+    `objects` are those that it is the first to read; `fence` is the fencing number under which its bytes were uploaded,
+    `run` the run that uploaded them: after a ledger was lost or restored, numbers come twice. Older records have none.
     """
 
     sequence: int
@@ -27,6 +28,7 @@ class Sealed:
     rows: int
     late_rows: int
     fence: int
+    run: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

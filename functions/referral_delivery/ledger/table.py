@@ -18,7 +18,7 @@ from referral_delivery.ledger import items
 from referral_delivery.ledger.dynamodb import Refused, Table, key
 from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.ledger.records import Claim, Delivery, LeaseHeld, Position, Resend, Sealed
-from referral_delivery.window import Window, from_text, to_text
+from referral_delivery.window import Window, to_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -60,18 +60,16 @@ class Ledger:
             "SET lease_owner = :owner, lease_expires = :expires, fence = if_not_exists(fence, :zero) + :one, "
             "attempts = if_not_exists(attempts, :zero) + :one"
         )
-        asking = {":due": to_text(due)}
         found = self._change(
             client,
             f"{lease}, requested_until = :due",
             f"({free}) AND (attribute_not_exists(requested_until) OR requested_until <= :due)",
-            values | asking,
+            values | {":due": to_text(due)},
         )
-        if isinstance(found, Refused) and found.values.get("requested_until", "") > asking[":due"]:
+        if isinstance(found, Refused) and (items.asked(found.values) or due) > due:
             found = self._change(client, lease, free, values)
         if isinstance(found, Refused):
-            held = found.values
-            return LeaseHeld(held["lease_owner"], int(held["fence"]), int(held["lease_expires"]))
+            return items.to_lease(found.values)
         return items.to_claim(client, found)
 
     def request(self, client: str, until: datetime) -> None:
@@ -152,16 +150,17 @@ class Ledger:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if refused := self._table.transact({"Put": record}, {"Update": cursor}):
-            recorded, moved = refused
-            if recorded and not moved:
+            _, moved = refused
+            if moved is None:
                 raise CursorMovedBack(
                     f"client {claim.client}: a delivery up to {to_text(end)} is in the ledger, and the cursor stands "
                     "before it: somebody has moved it back; put its `position` to the end of the last delivery"
                 )
-            found = moved.values if moved and not recorded else {}
-            if keep or found.get("fence") != claim.fence or found.get("requested_until", "") <= values[":end"]:
+            if keep:
                 raise _overtaken(claim)
-            return self.commit(replace(claim, requested_until=_asked(found)), delivery, keep=True, now=now)
+            # More is asked for, or another run has taken over: kept, the lease tells which.
+            asked = replace(claim, requested_until=items.asked(moved.values))
+            return self.commit(asked, delivery, keep=True, now=now)
         if not keep:
             return None
         return replace(claim, position=end, sequence=sequence, sealed=None, attempt=1, contract=delivery.contract)
@@ -175,7 +174,7 @@ class Ledger:
             {":fence": claim.fence, ":done": to_text(done), ":far": to_text(now + CLOCKS_DIFFER)},
         )
         if isinstance(found, Refused) and found.values.get("fence") == claim.fence:
-            return _asked(found.values)
+            return items.asked(found.values)
         return None
 
     def abandon(self, claim: Claim, *, in_vain: bool = False) -> None:
@@ -288,11 +287,6 @@ class Ledger:
         self, client: str, expression: str, condition: str, values: Mapping[str, Any]
     ) -> dict[str, Any] | Refused:
         return self._table.change(client, items.CURSOR, expression, condition=condition, values=values)
-
-
-def _asked(cursor: Mapping[str, Any]) -> datetime | None:
-    until = cursor.get("requested_until")
-    return from_text(until) if until else None
 
 
 def _overtaken(claim: Claim) -> Overtaken:

@@ -15,13 +15,14 @@ from referral_delivery.file.upload import Uploads
 from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.window import Window, to_text
 from referralctl import stacks
-from referralctl.commands.deliver import invoke, print_report, schedule_input
+from referralctl.commands.deliver import SAID, invoke, print_report, schedule_input
 from referralctl.output import AsJson, DryRun, print_json, print_table, talk, would
 from referralctl.stacks import OutputsFile, StackName
 
 _EVERY = re.compile(r"([1-9]\d*)([hd])")
 # A hundred years: a step is no longer than its range anyway.
 _MOST_HOURS = 876_600
+_OTHERWISE = "backfilled_otherwise"
 
 
 def resend(
@@ -85,6 +86,13 @@ def backfill(
                     "overlap": overlap,
                 }
                 reports.append(invoke(stack, event.model_copy(update=asked)))
+    _print_backfills(client, reports, as_json)
+    if any(report["status"] == _OTHERWISE for report in reports):
+        talk.print(f"{client}: {SAID[_OTHERWISE]}", markup=False)
+        raise typer.Exit(1)
+
+
+def _print_backfills(client: str, reports: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json({"client": client, "windows": reports})
         return

@@ -14,12 +14,15 @@ from referralctl import stacks
 from referralctl.output import AsJson, DryRun, print_json, print_table, talk, would
 from referralctl.stacks import OutputsFile, Stack, StackName
 
-_SAID = {
+SAID = {
     "nothing_to_deliver": "nothing to deliver: the cursor stands at now already",
     "in_progress": "another run is at work for this client, and was asked to deliver up to now as well; look again",
     "more_to_do": "time is up, and there is more to deliver: the next run goes on, or deliver again",
     "resent_before": "published before, by the same request; nothing was done",
     "backfilled_before": "backfilled before; nothing was done",
+    "backfilled_otherwise": "some of these files were made under another contract, and a file never changes: each "
+    "stays until it expires, and can be made again then; for one under today's contract now, choose another range: "
+    "begun a minute earlier, it has another name",
     "lake_changed": "the lake no longer gives the bytes that were delivered; nothing published, the record is marked",
     "overtaken": "overtaken: another run went on in this one's place; look again",
 }
@@ -69,7 +72,7 @@ def print_report(report: dict[str, Any], as_json: bool) -> None:
             ],
             right={"sequence", "rows", "bytes"},
         )
-    if said := _SAID.get(report["status"]):
+    if said := SAID.get(report["status"]):
         talk.print(f"{report['client']}: {said}", markup=False)
 
 

@@ -1,5 +1,6 @@
 """`referralctl deliveries` and `audit`: what was delivered, and what was not."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -60,7 +61,7 @@ def audit(
     stack_name: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the lake with the ledger, and name every object that no delivery has read; exit 1 if there is one."""
+    """Compare the lake with the ledger, and name each object that no delivery has read whole; exit 1 if any is."""
     with stacks.opened(outputs, stack_name) as stack:
         deliver_from = stack.entry(client).contract.deliver_from
         unread, looked_at = unread_objects(stack, client, deliver_from, now=datetime.now(UTC), days=days)
@@ -69,7 +70,7 @@ def audit(
         print_json({"client": client, "objects": looked_at, "unread": [found.key for found in unread]})
     else:
         since = f"of the last {days} days" if days else f"since {deliver_from}"
-        facts.print(f"{client}: {looked_at:,} objects {since}, {len(unread):,} that no delivery has read")
+        facts.print(f"{client}: {looked_at:,} objects {since}, {len(unread):,} that no delivery has read whole")
         for found in unread:
             facts.print(f"  {found.key}", markup=False)
     if unread:
@@ -83,18 +84,39 @@ def audit(
 def unread_objects(
     stack: Stack, client: str, deliver_from: date, *, now: datetime, days: int | None
 ) -> tuple[list[LakeObject], int]:
-    """Objects that no delivery or backfill has read and that none will, and how many were looked at.
+    """Objects that no delivery or backfill has read whole and that none will, and how many were looked at.
 
     What the next scheduled run still lists is not counted: it is only not yet due.
     """
     start = max(midnight(deliver_from), now - timedelta(days=days)) if days else midnight(deliver_from)
     listed = stack.lake.objects(client, Window(floor_to_hour(start) + REACH, now), deliver_from=deliver_from)
-    read = stack.ledger.already_read(client, since=floor_to_hour(start))
-    for made in _finished(stack.ledger.backfills(client)):
-        read |= made.objects
+    made = stack.ledger.deliveries(client, since=floor_to_hour(start))
+    read = {name_hash for each in made for name_hash in each.objects}
+    backfilled = {name_hash for each in _finished(stack.ledger.backfills(client)) for name_hash in each.objects}
+    in_part = _read_in_part(stack, made)
     cursor = stack.ledger.position(client).cursor
     still_listed = floor_to_hour(cursor - REACH) if cursor else start
-    return [found for found in listed if found.hour < still_listed and found.name_hash not in read], len(listed)
+    unread = [
+        found
+        for found in listed
+        if found.name_hash not in backfilled
+        and (found.hour < still_listed if found.name_hash not in read else found.name_hash in in_part[found.hour])
+    ]
+    return unread, len(listed)
+
+
+def _read_in_part(stack: Stack, deliveries: Iterable[Delivery]) -> dict[datetime, set[bytes]]:
+    """By hour, what was read up to a moment of it, and not on from there.
+
+    For the next delivery had a later first day by then: it took nothing of its window before that.
+    """
+    found, read = defaultdict[datetime, set[bytes]](set), set[bytes]()
+    for each in deliveries:
+        contract = stack.ledger.contract(each.client, each.contract)
+        if each.window.start < midnight(contract.deliver_from):
+            found[floor_to_hour(each.window.start)] |= read
+        read |= each.objects
+    return found
 
 
 def spans(hours: Iterable[datetime]) -> list[Window]:

@@ -65,7 +65,8 @@ def rules_of(readings: dict[str, Reading], now: datetime) -> list[Rule]:
     rules.append(
         Rule(
             column="referral_id",
-            broken=r"referral_id IS NULL OR regexp_full_match(referral_id, '\s*')",
+            # Blank to people: blanks of any width, what has no width, and control characters.
+            broken=r"referral_id IS NULL OR regexp_full_match(referral_id, '[\s\p{Z}\p{C}]*')",
             found="no value",
             expected="an identity for every referral",
             do="give it one",

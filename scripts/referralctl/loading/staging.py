@@ -156,6 +156,10 @@ def _reported(source: Source) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if isinstance(error, duckdb.InvalidInputException) and "UTF8" in str(error):
+            raise FileRefused(
+                source.file, found="text that is no UTF-8", expected="text in UTF-8", do="write the file again in UTF-8"
+            ) from error
         raise FileRefused(
             source.file,
             found=f"what DuckDB cannot read or hold ({type(error).__name__})",
