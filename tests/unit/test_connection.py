@@ -26,6 +26,7 @@ LOCAL = "http://127.0.0.1:4566"
         (2_653, 1, "976.5 MiB"),
         (2_654, 2, "976.5 MiB"),  # half of the second 1,769 MB is a second vCPU's
         (10_240, 6, "2.8 GiB"),
+        (30_073, 17, "8.1 GiB"),  # no function has so much, but where 512 MB a thread can be told from 511
     ],
 )
 def test_duckdbs_limits_follow_the_functions_memory(memory_mb: int, threads: int, limit: str) -> None:
