@@ -53,6 +53,8 @@ def test_an_hour_that_ends_where_the_window_starts_is_not_touched_and_one_that_s
 def test_only_new_objects_of_hours_before_the_window_can_hold_late_referrals() -> None:
     found = planned(objects("2026-11-10 04:00", "2026-11-10 05:00", "2026-11-10 06:00")).selection
     assert hours(found.late) == [utc("2026-11-10 04:00"), utc("2026-11-10 05:00")]
+    on_the_hour = planned(objects("2026-11-10 04:00", "2026-11-10 05:00"), Window(utc("2026-11-10 05:00"), WINDOW.end))
+    assert hours(on_the_hour.selection.late) == [utc("2026-11-10 04:00")]
 
 
 def test_a_window_that_fits_the_budget_exactly_is_left_as_it_is() -> None:

@@ -122,7 +122,7 @@ def _is_of(fetch: Fetch, values: Mapping[str, Any]) -> bool:
 
     The ETag of a resend is not recorded, nor was that of older deliveries.
     """
-    size = int(values.get("bytes", 0))
+    size = int(values["bytes"])
     if fetch.size_bytes != size if fetch.whole else fetch.size_bytes > size:
         return False
     etag = values.get("etag")
