@@ -8,6 +8,7 @@ from benchmarks.aws_calls import AwsCalls
 from referral_delivery.delivery.backfill import backfill
 from referral_delivery.delivery.report import Status
 from referral_delivery.lake.objects import LakeObject
+from referral_delivery.window import Window
 from referralctl.commands.history import spans, unread_objects
 from tests.stack.conftest import Lab
 from tests.support import utc
@@ -20,6 +21,24 @@ def test_no_listing_reaches_back_behind_the_first_day(lab: Lab) -> None:
     lab.deliver(lab.contract(deliver_from="2026-11-20"))
     mine = [prefix for prefix in calls.listed_prefixes if lab.client in prefix]
     assert mine == [f"referrals/client={lab.client}/dt=2026-11-20/"]
+
+
+def test_the_hours_from_48_before_a_window_to_its_end_are_listed_and_no_other(lab: Lab) -> None:
+    window = Window(utc("2026-11-20 09:30"), utc("2026-11-20 11:00"))
+    hours = ("2026-11-18 08", "2026-11-18 09", "2026-11-20 09", "2026-11-20 10", "2026-11-20 11")
+    keys = {hour: lab.put(hour, b"not read") for hour in hours}
+    marker = f"referrals/client={lab.client}/dt=2026-11-20/hr=10/"
+    for key in (
+        marker,
+        f"{marker}_SUCCESS",
+        f"{marker}.part.parquet",
+        f"{marker}_temporary/0.parquet",
+        f"{marker}a.txt",
+    ):
+        lab.stack.s3.put_object(Bucket=lab.stack["lake_bucket"], Key=key, Body=b"of a writer")
+    found = lab.stack.lake.objects(lab.client, window, deliver_from=date(2026, 11, 1))
+    assert [each.key for each in found] == [keys[hour] for hour in hours[1:4]]
+    assert {(each.hour, each.size_bytes) for each in found[:1]} == {(utc("2026-11-18 09:00"), 8)}
 
 
 def test_a_bad_object_of_the_time_before_the_first_day_fails_nobody(lab: Lab) -> None:

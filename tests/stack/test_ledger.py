@@ -76,6 +76,15 @@ def test_the_first_claim_stands_at_the_beginning_and_the_next_one_counts_on(lab:
     assert second == replace(first, fence=2, attempt=2)
 
 
+def test_an_attempt_that_failed_in_vain_is_not_counted_and_any_other_is(lab: Lab) -> None:
+    counted = []
+    for in_vain in ({"in_vain": True}, {}, {"in_vain": True}):
+        made = claim(lab)
+        lab.ledger.abandon(made, **in_vain)
+        counted.append(made.attempt)
+    assert [*counted, claim(lab).attempt] == [1, 1, 2, 2]
+
+
 def test_a_lease_is_anothers_until_the_second_in_which_it_ends(lab: Lab) -> None:
     claim(lab)
     asked = {"owner": "two", "expires": NOW + 200, "due": DUE}

@@ -152,6 +152,14 @@ def test_a_sealed_delivery_of_the_first_version_is_read_with_its_contract(first_
     assert (claim.position, claim.sequence, claim.fence, claim.attempt) == (WINDOW.start, 6, 41, 3)
 
 
+@pytest.mark.parametrize(("attempts", "in_vain", "attempt"), [(3, 0, 3), (3, 2, 1), (5, 2, 3), (1, 3, 1)])
+def test_attempts_in_vain_do_not_count_nor_those_that_a_rollback_forgot(
+    attempts: int, in_vain: int, attempt: int
+) -> None:
+    cursor = through_dynamodb({"fence": 1, "attempts": attempts, "in_vain": in_vain})
+    assert items.to_claim("acme", cursor).attempt == attempt
+
+
 def test_what_the_first_version_had_begun_and_not_sealed_was_promised_to_nobody(first_version: dict[str, Any]) -> None:
     claim = claimed(first_version["cursor_of_a_begun_delivery"])
     assert (claim.sealed, claim.position) == (None, WINDOW.start)

@@ -1,0 +1,31 @@
+"""A client file's text as fields: texts, truths and nothing, to a depth and a length."""
+
+import pytest
+
+from referral_delivery.agreement.client_file.causes import TOO_DEEP, UnreadableFile
+from referral_delivery.agreement.client_file.fields import MAX_CHARACTERS, MAX_DEPTH, parse
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE", "false", "False", "FALSE"])
+def test_a_truth_is_understood_in_each_of_yamls_spellings(text: str) -> None:
+    assert parse(f"manifest: {text}").values == {"manifest": text.casefold() == "true"}
+    assert parse(f"manifest: '{text}'").values == {"manifest": text}
+
+
+@pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])
+def test_nothing_is_understood_in_each_of_yamls_spellings(text: str) -> None:
+    assert parse(f"file: {text}").values == {"file": None}
+
+
+def test_a_value_has_at_most_6144_characters() -> None:
+    assert parse(f"a: {'x' * MAX_CHARACTERS}").values == {"a": "x" * 6_144}
+    with pytest.raises(UnreadableFile) as refused:
+        parse(f"a: {'x' * 6_145}")
+    assert refused.value.cause.expected == "at most 6,144 characters in a value, and found 6,145"
+
+
+def test_values_are_nested_ten_deep_at_most() -> None:
+    assert parse("a: " + "[" * (MAX_DEPTH - 1) + "x" + "]" * (MAX_DEPTH - 1)).line(("a",)) == 1
+    with pytest.raises(UnreadableFile) as refused:
+        parse("a: " + "[" * 10 + "x" + "]" * 10)
+    assert refused.value.cause is TOO_DEEP
