@@ -71,6 +71,7 @@ TESTS = {
     "lake.objects": "lake plan records contract stack/first_day stack/bad_data",
     "ledger": "records contract stack/ledger",
     "ledger.dynamodb": "dynamodb contract stack/ledger",
+    "ledger.fields": "item_fields records contract",
     "ledger.receiving": "contract stack/receiving",
     "ledger.table": "stack/ledger contract stack/model",
     "ledger.watching": "dynamodb contract stack/watch",
