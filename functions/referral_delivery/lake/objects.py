@@ -107,7 +107,7 @@ def first_hour(window: Window) -> datetime:
 
 def _hour_of(key: str) -> datetime | None:
     """The hour that a key says; None for what is no object of the lake."""
-    parts = key.rsplit("/client=", 1)[1].split("/")
+    parts = key.rpartition("/client=")[2].split("/")
     if not key.endswith(".parquet") or any(part.startswith(("_", ".")) for part in parts):
         return None  # folder markers and a writer's work in progress
     match = _KEY.search(key)
