@@ -136,6 +136,11 @@ class _Stop:
         """The lines from the one above where it began."""
         return [(n, self.lines[n - 1]) for n in range(max(self.began - 1, 1), self.at + 1) if n <= len(self.lines)]
 
+    @property
+    def upwards(self) -> list[tuple[int, str]]:
+        """The lines from the one where it stopped to the first."""
+        return list(reversed([*enumerate(self.lines, 1)][: self.at]))
+
 
 def likely(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[int, Cause]:
     """The line and the likely cause of what a YAML parser refused."""
@@ -219,9 +224,9 @@ def _quote(stop: _Stop) -> _Found:
         return None
     if stop.at <= len(stop.lines) and _TEXT_AFTER_QUOTE.match(stop.lines[stop.at - 1]):
         return stop.at, _AFTER_QUOTE
-    for number in range(min(stop.at, len(stop.lines)), 0, -1):
-        opened = _OPENED.match(stop.lines[number - 1])
-        if opened and stop.lines[number - 1].count(opened[1]) % 2:
+    for number, line in stop.upwards:
+        opened = _OPENED.match(line)
+        if opened and line.count(opened[1]) % 2:
             return number, _OPEN_QUOTE
     return None
 
@@ -236,8 +241,7 @@ def _bracket(stop: _Stop) -> _Found:
 
 
 def _key_over_lines(stop: _Stop) -> _Found:
-    for number in range(min(stop.at, len(stop.lines)), 0, -1):
-        line = stop.lines[number - 1]
+    for number, line in stop.upwards:
         if "public_key:" in line:
             return None if _is_field(stop, number + 1) else (number, _KEY_LINES)
         if number < stop.at and _FIELD.match(line):
