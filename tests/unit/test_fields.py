@@ -2,7 +2,7 @@
 
 import pytest
 
-from referral_delivery.agreement.client_file.causes import TOO_DEEP, UnreadableFile
+from referral_delivery.agreement.client_file.causes import TOO_DEEP, UNKNOWN, UnreadableFile
 from referral_delivery.agreement.client_file.fields import parse
 
 
@@ -29,3 +29,9 @@ def test_values_are_nested_ten_deep_at_most() -> None:
     with pytest.raises(UnreadableFile) as refused:
         parse("a: " + "[" * 10 + "x" + "]" * 10)
     assert refused.value.cause is TOO_DEEP
+
+
+def test_what_no_parser_takes_is_told_with_the_first_line() -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        parse("a: x\nb: \x07\n")
+    assert (refused.value.line, refused.value.found, refused.value.cause) == (1, "`a: x`", UNKNOWN)
