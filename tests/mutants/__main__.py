@@ -39,7 +39,7 @@ TESTS = {
     "agreement.address": "address client_file_cases",
     "agreement.attributes": "attributes contract",
     "agreement.client": "client notices client_files client_file_cases contract",
-    "agreement.client_file": "contract client_file_cases client_files client_file_text",
+    "agreement.client_file": "contract client client_file_cases client_files client_file_text",
     "agreement.client_file.causes": "client_file_cases client_files",
     "agreement.client_file.wording": "client_file_cases client_files notices duration",
     "agreement.client_file.fields": "fields contract client_file_cases client_files client_file_text",

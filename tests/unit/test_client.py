@@ -56,5 +56,11 @@ def test_a_key_without_an_end_never_ends(tmp_path: Path) -> None:
     assert not key.ends_soon(date.max - timedelta(days=30))
 
 
+def test_a_first_day_may_be_a_year_ahead_and_no_day_more(tmp_path: Path) -> None:
+    ahead = date(2027, 11, 25)
+    assert load(write_client(tmp_path, deliver_from=str(ahead)), today=TODAY).deliver_from == ahead
+    assert said(tmp_path, deliver_from="2027-11-26")[0] == "a day within a year from today, 2026-11-24"
+
+
 def test_the_first_day_of_any_lake_is_accepted(tmp_path: Path) -> None:
     assert load(write_client(tmp_path, deliver_from="2015-01-01"), today=TODAY).deliver_from.year == 2015
