@@ -89,6 +89,14 @@ def test_a_sealed_delivery_is_read_as_it_was_written() -> None:
     assert items.to_sealed(through_dynamodb(items.from_sealed(sealed()))) == sealed()
 
 
+@pytest.mark.parametrize("gone", ["start", "end"])
+def test_a_sealed_delivery_without_an_end_of_its_window_is_told_by_that(gone: str) -> None:
+    values = through_dynamodb(items.from_sealed(sealed()))
+    del values[gone]
+    with pytest.raises(UnreadableRecord, match=f"attribute '{gone}': found nothing; expected a moment"):
+        items.to_sealed(values)
+
+
 @pytest.mark.parametrize("made", [delivery(), delivery(sequence=None, key=None, sha256=None, plain_hash=None, rows=0)])
 def test_a_delivery_is_read_as_it_was_written(made: Delivery) -> None:
     assert items.to_delivery(through_dynamodb(items.from_delivery(made))) == made
