@@ -80,7 +80,7 @@ def _others(export: list[dict[str, Any]], tables: dict[str, list[Any]]) -> list[
         ),
         (
             f"the same for a client {history[-1]['client']}",
-            f"{history[-1]['AWS calls']} AWS calls, {history[-1]['days listed']} days listed",
+            f"{history[-1]['AWS calls']} AWS calls, {history[-1]['listings']} of them a listing",
         ),
         (
             f"{objects['objects']:,} objects of {objects['rows'] // objects['objects']} rows, "

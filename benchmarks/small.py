@@ -58,7 +58,7 @@ def run(*, quick: bool) -> Result:
             "client": name,
             "objects in the lake": count,
             "AWS calls": sum(one["calls"].values()),
-            "days listed": len(one["prefixes"]),
+            "listings": len(one["listed_from"]),
             "bytes listed": one["listed_bytes"],
         }
         for name, count, one in (("new", 1, new), (f"{years} years old", objects, old))
@@ -101,7 +101,7 @@ def main() -> None:
             {
                 "seconds": seconds,
                 "calls": dict(calls.operations),
-                "prefixes": list(calls.listed_prefixes),
+                "listed_from": list(calls.listed_from),
                 "listed_bytes": calls.listed_bytes,
             }
         )

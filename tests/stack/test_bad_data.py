@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from referral_delivery.delivery.report import Status
 from referral_delivery.errors import DataError, MissingAttribute, MissingLake, UnreadableObject, WrongType
 from referral_delivery.lake.objects import Lake
 from tests.stack.conftest import Lab
@@ -113,3 +114,12 @@ def test_a_zoned_timestamp_is_read_as_the_instant_that_it_is(lab: Lab) -> None:
     lab.put("2026-11-20 09", [row], {"received_at": "TIMESTAMP WITH TIME ZONE"})
     lab.deliver(lab.contract(attributes=["received_at"]), due=utc("2026-11-20 10:00"))
     assert lab.delivered() == ["2026-11-20T09:00:00.000000Z"]
+
+
+def test_what_lies_beside_the_days_of_a_client_is_no_part_of_the_lake(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 09", "a")
+    folder = lab.stack.lake.client_prefix(lab.client)
+    for beside in ("dt=2026-11-19.bak/x", "dt=2026-11-19_old/hr=00/x", "dt=2026-11-2/x", "notes", "zz/x"):
+        lab.stack.s3.put_object(Bucket=lab.stack["lake_bucket"], Key=f"{folder}/{beside}.parquet", Body=b"")
+    assert lab.deliver().status is Status.DELIVERED
+    assert lab.delivered() == ["a"]

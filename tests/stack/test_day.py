@@ -228,6 +228,7 @@ class Context:
     invoked_function_arn, aws_request_id = "arn:aws:lambda:eu-west-1:000000000000:function:watch", "round"
 
 
+@pytest.mark.timeout(900)
 def test_all_that_goes_wrong_in_a_day_is_found_and_pages_within_two_rounds_and_is_over_when_it_is_mended(
     day: Day, watch: Callable[[int, int], dict[str, set[str]]], tmp_path: Path
 ) -> None:

@@ -19,8 +19,7 @@ def test_no_listing_reaches_back_behind_the_first_day(lab: Lab) -> None:
     calls.watch(lab.stack.s3.meta.events)
     lab.put_referrals("2026-11-20 09", "a")
     lab.deliver(lab.contract(deliver_from="2026-11-20"))
-    mine = [prefix for prefix in calls.listed_prefixes if lab.client in prefix]
-    assert mine == [f"referrals/client={lab.client}/dt=2026-11-20/"]
+    assert calls.listed_from == [f"referrals/client={lab.client}/dt=2026-11-20/"]
 
 
 def test_the_hours_from_48_before_a_window_to_its_end_are_listed_and_no_other(lab: Lab) -> None:
@@ -56,7 +55,7 @@ def test_a_client_that_comes_back_later_with_a_new_first_day_lists_nothing_of_it
     calls = AwsCalls()
     calls.watch(lab.stack.s3.meta.events)
     lab.deliver(lab.contract(deliver_from="2026-11-20"))
-    assert [prefix[-14:] for prefix in calls.listed_prefixes if lab.client in prefix] == ["dt=2026-11-20/"]
+    assert calls.listed_from == [f"referrals/client={lab.client}/dt=2026-11-20/"]
     assert lab.delivered() == ["a", "b"]
 
 

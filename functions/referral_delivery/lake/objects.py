@@ -70,14 +70,16 @@ class Lake:
     def objects(self, client: str, window: Window, *, deliver_from: date) -> list[LakeObject]:
         """Objects of the hours from `window.start - REACH`, or from `deliver_from`, to `window.end`, in key order.
 
-        Lists one prefix per day. Raises MissingLake, or UnreadableObject for a key outside the layout.
+        Lists from the first day on, a thousand keys a request, whatever came before. Raises MissingLake, or
+        UnreadableObject for a key in one of the days that is outside the layout.
         """
-        first, found = max(first_hour(window), midnight(deliver_from)), []
-        for day in days_between(first, window.end):
-            for key, size_bytes in self._entries(f"{self.client_prefix(client)}/dt={day:%Y-%m-%d}/"):
-                if (hour := _hour_of(key)) and first <= hour < window.end:
-                    found.append(LakeObject(key, hour, size_bytes))
-        return sorted(found)
+        first, folder = max(first_hour(window), midnight(deliver_from)), f"{self.client_prefix(client)}/"
+        days = [f"{folder}dt={day:%Y-%m-%d}/" for day in days_between(first, window.end)]
+        found = []
+        for key, size_bytes in self._entries(folder, days):
+            if (hour := _hour_of(key)) and first <= hour < window.end:
+                found.append(LakeObject(key, hour, size_bytes))
+        return found
 
     def client_prefix(self, client: str) -> str:
         """The key below which a client's days lie."""
@@ -87,11 +89,20 @@ class Lake:
         """The object as DuckDB reads it."""
         return f"s3://{self.bucket}/{lake_object.key}"
 
-    def _entries(self, prefix: str) -> Iterable[tuple[str, int]]:
+    def _entries(self, folder: str, days: list[str]) -> Iterable[tuple[str, int]]:
+        """What lies in days, which are in order, of a folder; S3 lists in key order."""
+        if not days:
+            return
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=folder, StartAfter=days[0]
+        )
         try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"], entry["Size"]
+                    if entry["Key"] > days[-1] and not entry["Key"].startswith(days[-1]):
+                        return
+                    if entry["Key"].startswith(tuple(days)):
+                        yield entry["Key"], entry["Size"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchBucket":
                 raise MissingLake(
