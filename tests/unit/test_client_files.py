@@ -99,6 +99,14 @@ def test_a_shared_key_is_found_in_a_file_with_other_findings_too(tmp_path: Path)
     assert [line.split(": ")[1] for line in said] == ["contact", "keys.0 (two)", "attributes.0"]
 
 
+def test_a_shared_key_is_found_behind_a_damaged_one(tmp_path: Path) -> None:
+    key = ed25519_key()
+    write_client(tmp_path, "acme", keys=[{"label": "one", "public_key": key}])
+    damaged = {"label": "bad", "public_key": "ssh-ed25519 AAAA"}
+    write_client(tmp_path, "globex", keys=[damaged, {"label": "two", "public_key": key}])
+    assert ": keys.1 (two): found the key SHA256:" in refusal(tmp_path)
+
+
 def test_one_key_written_in_two_formats_is_one_key(tmp_path: Path) -> None:
     key = ed25519_key()
     ssh2 = f"---- BEGIN SSH2 PUBLIC KEY ----\n{key.split()[1]}\n---- END SSH2 PUBLIC KEY ----"
