@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from referral_delivery.agreement.client_file.causes import UnreadableFile
+from referral_delivery.agreement.client_file.text import read_text
 from referral_delivery.agreement.client_files import load
 from referral_delivery.errors import ClientFileError
 from tests.support import TODAY, ed25519_key, write_client
@@ -110,6 +112,21 @@ def test_utf_16_is_named_as_notepad_names_it(file: Path) -> None:
         "acme.yaml: found a file in UTF-16 (Notepad calls it Unicode); expected a file in UTF-8; save it as UTF-8 (in "
         "Notepad: Save as, Encoding: UTF-8)"
     )
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"cl\0i\0", "UTF-16"), (b"cli\0", "UTF-16"), (b"clie\0", "(U+0000)")])
+def test_a_zero_among_the_first_four_bytes_is_of_utf_16(file: Path, content: bytes, said: str) -> None:
+    assert said in said_of(file, content)
+
+
+def test_a_file_that_cannot_be_opened_is_told_with_the_systems_reason(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"a file that cannot be read \(Is a directory\)"):
+        read_text(tmp_path)
+
+
+def test_a_file_of_the_largest_size_is_read(file: Path) -> None:
+    file.write_bytes(GOOD.encode() + b"#" * (1_048_576 - len(GOOD)))
+    assert load(file, today=TODAY).client == "acme"
 
 
 def test_another_encoding_is_named_with_its_line(file: Path) -> None:
