@@ -12,6 +12,7 @@ import yaml
 
 from infra import PROJECT_FOLDER
 from infra.alarms import Watched, alarms
+from infra.notifier import MEMORY_MB as NOTIFY_MEMORY_MB
 from infra.settings import defaults
 from infra.watcher import MEMORY_MB as WATCH_MEMORY_MB
 from referral_delivery.agreement.client_files import load_folder
@@ -41,9 +42,13 @@ _LOG_BYTES_A_DELIVERY = 4_000
 _ACCESS_LOG_BYTES = 600
 _RECORDS_KEPT_MONTHS = 12
 # Those whose messages are an alarm (infra/stack.py).
-_QUEUES = ("export", "announce", "receive", "schedules")
+_QUEUES = ("export", "announce", "receive", "schedules", "notify")
 # Metrics are of the stack: infra/alarms.py has five findings, handlers/export.py the other four.
 _METRICS = 9
+# Telling, estimated: an event of each file, and an announcement, a receipt and a notice, each a run of 0.1 s.
+# A message of a queue is sent, received and deleted; Lambda looks into the queue with five readers, thrice a minute.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_RUNS_A_FILE, _RUN_SECONDS, _REQUESTS_A_MESSAGE, _LOOKS_A_MONTH = 3, 0.1, 3, 5 * 3 * 60 * HOURS_A_MONTH
 # The watch's rounds, every five minutes; seconds and units are estimated. A round reads two items of each client, half
 # a unit each while an item has at most 4 KB.
 _ROUNDS_A_MONTH = HOURS_A_MONTH * 12
@@ -164,6 +169,15 @@ def lines_of(stack: Stack, measured: Measured, prices: dict[str, float]) -> list
             "lambda_arm_gb_second",
         ),
         ("The watch: reads of the ledger (estimated)", rounds_reads, "units", "dynamodb_read_unit"),
+        ("Telling: events (estimated)", made, "events", "eventbridge_event"),
+        (
+            "Telling: compute (estimated)",
+            made * _RUNS_A_FILE * _RUN_SECONDS * NOTIFY_MEMORY_MB / 1_024,
+            "GB-seconds",
+            "lambda_arm_gb_second",
+        ),
+        ("Telling: requests (estimated)", made * _RUNS_A_FILE, "requests", "lambda_request"),
+        ("Telling: queue (estimated)", made * _REQUESTS_A_MESSAGE + _LOOKS_A_MONTH, "requests", "sqs_request"),
         ("S3: writes and listings", made * writes, "requests", "s3_write_request"),
         ("S3: reads (estimated)", made * reads, "requests", "s3_read_request"),
         (
