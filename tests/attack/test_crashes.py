@@ -1,4 +1,7 @@
-"""A run is ended before and after each of its AWS calls, and inside its stream; nothing is lost, doubled or changed."""
+"""A run is ended before and after each of its AWS calls, and inside its stream; nothing is lost, doubled or changed.
+
+And each file is told on the bus, whatever happened: the ledger's own stream does that.
+"""
 
 import csv
 import dataclasses
@@ -10,9 +13,10 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +28,12 @@ from referral_delivery.delivery.lease import LEASE_SECONDS
 from referral_delivery.delivery.report import Status
 from referral_delivery.delivery.resend import resend
 from referral_delivery.ledger.records import Delivery
+from referral_delivery.watch.events import FileAvailable
 from referral_delivery.window import Window
+from referralctl.local_system import session
 from referralctl.stacks import Stack
 from tests.attack.child import DIED
-from tests.stack.conftest import Lab, sweep
+from tests.stack.conftest import Lab, sweep, wait_for
 from tests.support import utc
 
 pytestmark = [pytest.mark.attack, pytest.mark.ledger]
@@ -162,6 +168,12 @@ class Attack:
                 changed = {"attributes": ["referral_id", "received_at"]} if self.scenario.contract_changes else {}
                 self.lab.deliver(self.lab.contract(**self.scenario.contract | changed), due=LATER)
 
+    def events(self) -> dict[str, str]:
+        """The names of all files that the ledger has, by the ids under which they are to be told."""
+        ledger, client = self.lab.ledger, self.lab.client
+        made = [*ledger.deliveries(client), *(each for each in ledger.backfills(client) if isinstance(each, Delivery))]
+        return {(event := FileAvailable.of(each)).id: event.file for each in made if each.key}
+
     def check(self) -> None:
         """Nothing lost, nothing doubled, no gap, and the ledger agrees."""
         files = {name: body for name, body in self.lab.files().items() if not name.endswith(".manifest.json")}
@@ -186,6 +198,44 @@ class Attack:
         if self.scenario.contract.get("file", {}).get("manifest"):
             manifests = {name for name in self.lab.files() if name.endswith(".manifest.json")}
             assert manifests == {f"{name}.manifest.json" for name in numbered}
+
+
+class Told:
+    """What the deployed announcer has told of files on the bus: their names by the events' ids."""
+
+    def __init__(self, stack: Stack) -> None:
+        assert stack.local is not None
+        aws, name = session(stack.local), f"told-{uuid.uuid4().hex[:8]}"
+        client = partial(aws.client, endpoint_url=stack.local["endpoint_url"])
+        self._sqs, events = client("sqs"), client("events")
+        self._url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = stack["alarm_topic_arn"].replace(":sns:", ":sqs:").rpartition(":")[0] + f":{name}"
+        events.put_rule(Name=name, EventPattern=json.dumps({"detail-type": [FileAvailable.detail_type]}))
+        events.put_targets(Rule=name, Targets=[{"Id": "told", "Arn": arn}])
+        self._names: dict[str, str] = {}
+
+    def wait_for(self, expected: dict[str, str]) -> None:
+        """Until all of these were told, each under its id."""
+        wait_for(lambda: expected.items() <= self._look().items(), seconds=120, what=f"{len(expected)} events")
+
+    def unexpected(self, expected: dict[str, str], clients: Collection[str]) -> dict[str, str]:
+        """What was told of these clients beside."""
+        told = {id_: name for id_, name in self._look().items() if id_.split("/")[1] in clients}
+        return {id_: name for id_, name in told.items() if expected.get(id_) != name}
+
+    def _look(self) -> dict[str, str]:
+        while found := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            for each in found:
+                detail = json.loads(each["Body"])["detail"]
+                assert self._names.setdefault(detail["id"], detail["file"]) == detail["file"], "one id, two files"
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=each["ReceiptHandle"])
+        return self._names
+
+
+@pytest.fixture(scope="module")
+def told(stack: Stack, request: pytest.FixtureRequest) -> Told | None:
+    """What is told on the bus; nothing is where the ledger is DynamoDB Local's, whose stream nobody reads."""
+    return None if request.config.getoption("reference") else Told(stack)
 
 
 @pytest.fixture
@@ -236,6 +286,7 @@ def test_a_run_that_is_ended_anywhere_loses_doubles_and_changes_nothing(
     scenario: Scenario,
     moment: str,
     prepared: Callable[[Scenario], Attack],
+    told: Told | None,
     record_property: Callable[[str, object], None],
 ) -> None:
     clean = prepared(scenario)
@@ -245,13 +296,19 @@ def test_a_run_that_is_ended_anywhere_loses_doubles_and_changes_nothing(
     clean.check()
     moments = counted["blocks"] if moment == "block" else counted["calls"]
 
-    aborts = 0
+    aborts, expected, clients = 0, clean.events(), [clean.lab.client]
     for number in range(1, moments + 1):
         attack = prepared(scenario)
         assert attack.child({moment: number}) is None, "the run was not ended"
         attack.recover()
         attack.check()
         aborts += attack.aborts
+        expected |= attack.events()
+        clients.append(attack.lab.client)
+    if told:
+        told.wait_for(expected)
+        assert told.unexpected(expected, clients) == {}
+        record_property("events told", len(expected))
     record_property("crashes", moments)
     if aborts:
         record_property("runs that aborted by themselves", aborts)

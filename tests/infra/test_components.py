@@ -68,8 +68,10 @@ def test_the_functions_size_and_reserve_are_the_settings(program: Program, clien
 
 def test_spread_minutes_spread_the_starts(program: Program, clients: Path) -> None:
     spread = program(clients, spread_minutes="15")
-    assert spread.one("Schedule", "schedules-watch").inputs["flexibleTimeWindow"] == {"mode": "OFF"}
-    for schedule in [each for each in spread.of("Schedule") if each.name != "schedules-watch"]:
+    of_the_stack = ("schedules-digests", "schedules-watch")
+    for name in of_the_stack:
+        assert spread.one("Schedule", name).inputs["flexibleTimeWindow"] == {"mode": "OFF"}
+    for schedule in [each for each in spread.of("Schedule") if each.name not in of_the_stack]:
         assert schedule.inputs["flexibleTimeWindow"] == {"mode": "FLEXIBLE", "maximumWindowInMinutes": 15}
     roster = Roster.model_validate_json(spread.one("BucketObjectv2", "roster-object").inputs["content"])
     assert {entry.spread_minutes for entry in roster.clients} == {15}
@@ -109,6 +111,7 @@ def test_outputs_have_what_operators_and_commands_need(graph: Graph) -> None:
         *("function_name", "function_arn", "watch_function_name", "ledger_table", "clients"),
         *("schedule_group", "schedule_role_arn", "schedule_dlq_arn"),
         *("announce_failure_queue_url", "receive_function_name", "receive_failure_queue_url"),
+        *("notify_function_name", "notify_failure_queue_url", "notice_sender"),
         *("failure_queue_url", "schedule_dlq_url", "alarm_topic_arn", "client_folders", "roster"),
     }
     assert graph.outputs["region"] == REGION
@@ -135,10 +138,10 @@ def test_mail_that_nobody_would_send_is_refused_before_a_client_waits_for_it(pro
     write_client(tmp_path, "acme", notices={"email": {"to": "files@acme.example"}})
     with pytest.raises(pulumi.RunError, match=r"notice_sender: found nothing, and .* in the files of acme"):
         program(tmp_path)
-    assert program(tmp_path, {"notice_sender": "files@example.com"})
+    assert program(tmp_path, notice_sender="files@example.com").outputs["notice_sender"] == "files@example.com"
 
 
 def test_a_webhook_needs_no_sender(program: Program, tmp_path: Path) -> None:
     webhook = {"url": "https://hooks.acme.example/x", "secret_parameter": "/referrals/acme/webhook"}
     write_client(tmp_path, "acme", notices={"webhook": webhook})
-    assert program(tmp_path)
+    assert program(tmp_path).outputs["notice_sender"] == ""

@@ -15,6 +15,7 @@ QUEUES = {
     "announce": "announce-failures",
     "receive": "receive-failures",
     "schedules": "schedule-dlq",
+    "notify": "notify-failures",
 }
 VISIBLE = "ApproximateNumberOfMessagesVisible"
 FINDINGS = {

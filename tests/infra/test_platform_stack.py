@@ -36,12 +36,13 @@ def test_a_platform_has_all_but_clients(platform: Graph, graph: Graph) -> None:
     assert [role.name for role in platform.of("Role")] == [
         "announce-role",
         "export-role",
+        "notify-role",
         "receive-role",
         "schedules-role",
         "watch-role",
     ]
     assert platform.of("User") == []
-    assert [schedule.name for schedule in platform.of("Schedule")] == ["schedules-watch"]
+    assert [schedule.name for schedule in platform.of("Schedule")] == ["schedules-digests", "schedules-watch"]
     assert (platform.outputs["clients"], platform.outputs["client_folders"]) == ({}, {})
 
 

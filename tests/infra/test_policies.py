@@ -199,12 +199,12 @@ def test_a_clients_role_trusts_transfer_for_users_of_this_server_only(graph: Gra
     }
 
 
-def test_the_schedules_role_may_start_export_and_watch_and_say_where_that_failed_and_nothing_else(graph: Graph) -> None:
+def test_the_schedules_role_may_start_three_functions_and_say_where_that_failed_and_nothing_else(graph: Graph) -> None:
     rights = {each["Sid"]: (each["Action"], each["Resource"]) for each in statements(graph, "schedules-policy")}
     assert rights == {
         "InvokeFunctions": (
             ["lambda:InvokeFunction"],
-            [f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:{name}-function" for name in ("export", "watch")],
+            [f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:{name}-function" for name in ("export", "watch", "notify")],
         ),
         "ReportFailures": (["sqs:SendMessage"], [f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:schedules-dlq"]),
     }
@@ -214,7 +214,7 @@ def test_a_schedule_starts_its_function_with_that_role_and_reports_to_that_queue
     assert graph.of("Schedule")
     for schedule in graph.of("Schedule"):
         target = schedule.inputs["target"]
-        purpose = "watch" if schedule.name == "schedules-watch" else "export"
+        purpose = {"schedules-watch": "watch", "schedules-digests": "notify"}.get(schedule.name, "export")
         assert target["arn"] == f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:{purpose}-function"
         assert target["roleArn"] == f"arn:aws:iam:{REGION}:{ACCOUNT_ID}:schedules-role"
         assert target["deadLetterConfig"] == {"arn": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:schedules-dlq"}

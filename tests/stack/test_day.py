@@ -286,7 +286,8 @@ def test_all_that_goes_wrong_in_a_day_is_found_and_pages_within_two_rounds_and_i
     assert day.alarms(12, 0) == {"overdue"}
     assert day.fired == OF_A_DAY
 
-    day.deliver("renewing", hours=23)
+    for client in ("renewing", "uncollected"):
+        day.deliver(client, hours=23)
     # A key has ended: its owner had been told, and its other key opens the door.
     assert day.sftp("renewing", day.keys["ending"]).run("ls /downloads").returncode == 0
     assert watch(24, 3)["renewing"] == {"key_expired"}

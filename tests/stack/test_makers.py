@@ -122,11 +122,13 @@ ROUNDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An emulator with nothing in it."""
+    """An emulator with nothing in it but a queue for what other queues give up."""
     require_openssh()
     local = LocalSystem(tmp_path_factory.mktemp("bare") / "local")
     try:
-        yield Account(local.up_bare())
+        made = Account(local.up_bare())
+        made.call("sqs", "CreateQueue", {"queueName": "dead"})
+        yield made
     finally:
         local.down()
 
