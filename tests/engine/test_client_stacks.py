@@ -25,7 +25,7 @@ def test_a_stack_of_clients_lives_on_a_platform_without_clients(
     platform = engine_stacks(clients=Path("none"), encryption="stack")
     made = platform.up()
     of_clients = {each for each in made.by("create") if each.split()[0] in {"User", "Schedule", "SshKey"}}
-    assert of_clients == {"Schedule schedules-watch"}
+    assert of_clients == {"Schedule schedules-digests", "Schedule schedules-watch"}
 
     tenants = engine_stacks(
         clients=tmp_path / "clients", platform_stack=f"organization/referrals/{platform.stack.name}"

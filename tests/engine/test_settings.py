@@ -28,6 +28,7 @@ WRONG = {
     "log_retention_days": ("31", "CloudWatch takes"),
     "alarm_email": ("nobody", "mail address"),
     "alarm_topic_arn": ("nobody", "SNS topic's ARN"),
+    "notice_sender": ("nobody", "one mail address"),
     "production": ("yes", "true or false"),
     "tags": ('["a"]', "tags"),
     "role_path": ("clients", "role_path"),
