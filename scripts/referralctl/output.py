@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from infra.errors import Refused
 from local_aws.errors import LocalAwsError
@@ -57,5 +58,11 @@ def print_table(columns: list[str], rows: list[list[object]], *, right: Collecti
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str("" if cell is None else cell) for cell in row))
+        table.add_row(*map(_shown, row))
     facts.print(table)
+
+
+def _shown(cell: object) -> Text:
+    """A cell as it is: what others have written is no markup, and moves no terminal's cursor."""
+    text = f"{cell:,}" if isinstance(cell, int) else str("" if cell is None else cell)
+    return Text("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text))

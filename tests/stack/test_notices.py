@@ -238,7 +238,10 @@ def test_a_notice_that_fails_is_hidden_and_tried_again_and_keeps_no_other_from_a
     assert sorted(function.run()) == sorted([bad.model_dump_json(), "{no JSON"])
     assert len(function.told.mails(FILES)) == before + 1
     assert function.run() == [], "both are hidden"
-    (said,) = [each for each in function.said() if each["message"].startswith("notice has not arrived")]
+    again = [each for each in function.said() if each["message"].startswith("notice has not arrived")]
+    (odd,) = [each for each in again if "client" not in each]
+    assert odd["reason"] == "JSONDecodeError, see above"
+    (said,) = [each for each in again if "client" in each]
     assert (said["client"], said["channel"], said["tries"]) == ("inside", "webhook", 1)
     assert said["reason"] == "127.0.0.1: resolves to 127.0.0.1, which is no public address; nothing was sent"
 
@@ -301,6 +304,35 @@ def test_a_digest_lists_the_files_of_the_day_that_ends_at_six_in_the_clients_zon
     for other in (end - timedelta(hours=1), end + timedelta(hours=1)):
         assert list(digests([entry], watching, other)) == []
     assert list(digests([entry], watching, end + timedelta(days=2))) == [], "no file, no mail"
+
+
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [
+        # Clocks go back on 2026-04-05, and forward on 2026-10-04: the day is one of 25 hours, and of 23.
+        ("Australia/Sydney", ["2026-04-04 07:00", "2026-04-05 08:00", "2026-04-06 08:00"]),
+        ("Australia/Sydney", ["2026-10-03 08:00", "2026-10-04 07:00", "2026-10-05 07:00"]),
+    ],
+)
+def test_each_file_is_in_one_digest_also_where_clocks_are_changed(told: Told, zone: str, days: list[str]) -> None:
+    lab = replace(told.lab(f"lab-{uuid.uuid4().hex[:12]}"), now=utc(days[0]))
+    contract = lab.contract(deliver_from=days[0][:10])
+    daily = {"email": {"to": FILES, "files": "daily"}}
+    schedule = {"every": "1h", "timezone": zone}
+    entry = Entry.model_validate({"contract": contract, "contact": CONTACT, "schedule": schedule, "notices": daily})
+    made = []
+    while lab.now < utc(days[-1]):
+        lab.put_referrals(f"{lab.now - timedelta(hours=1):%Y-%m-%d %H}", f"{lab.now:%d %H}")
+        if lab.deliver(contract, due=lab.now).deliveries:
+            made += [each.sequence for each in lab.ledger.deliveries(lab.client)[-1:]]
+        lab.now += timedelta(hours=1)
+    listed = [
+        file["sequence"]
+        for day in days
+        for notice in digests([entry], told.stack.watching, utc(day))
+        for file in notice.data["files"]
+    ]
+    assert listed == made
 
 
 def test_the_deployed_function_queues_digests_with_its_own_rights(told: Told) -> None:

@@ -1,13 +1,16 @@
 """Commands that need no stack."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from infra import PROJECT_FOLDER
 from referral_delivery.errors import ContractError
+from referralctl import output
 from referralctl.commands.again import split
 from referralctl.main import app
 from tests.support import ed25519_key, utc, write_client
@@ -78,6 +81,15 @@ def test_one_file_can_be_checked_alone(tmp_path: Path) -> None:
 
 def test_check_without_a_folder_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["clients", "check"]).exit_code == 2
+
+
+def test_what_others_have_written_is_neither_markup_nor_a_terminals_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(output, "facts", Console(file=shown, width=400))
+    output.print_table(["said"], [["[/bad] [red]x[/red] \x1b]0;name\x07\x1b[2J"], [1_000], [None]])
+    assert "[/bad] [red]x[/red] \\x1b]0;name\\x07\\x1b[2J" in shown.getvalue()
+    assert "1,000" in shown.getvalue()
+    assert "\x1b" not in shown.getvalue()
 
 
 def test_schema_prints_the_committed_schema() -> None:

@@ -38,7 +38,9 @@ class MailRhythm(StrEnum):
 def _https(url: str) -> str:
     try:
         parts = urlsplit(url)
-        plain = parts.scheme == "https" and bool(parts.hostname) and not (parts.username or parts.fragment)
+        # Asking for a port refuses one that is none.
+        plain = parts.scheme == "https" and bool(parts.hostname) and not (parts.fragment or parts.port == 0)
+        plain = plain and "@" not in parts.netloc and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         plain = False
     if not plain or len(url) > MAX_URL_CHARACTERS:

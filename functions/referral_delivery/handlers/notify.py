@@ -14,9 +14,9 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from referral_delivery.errors import DeliveryError, NoticeFailed
+from referral_delivery.errors import NoticeFailed
 from referral_delivery.ledger.watching import Watching
 from referral_delivery.settings import NotifySettings
 from referral_delivery.watch import events, notices
@@ -74,30 +74,30 @@ def _batch(records: list[Mapping[str, Any]], entries: Mapping[str, Entry]) -> di
 
 
 def _arrived(record: Mapping[str, Any], entries: Mapping[str, Entry]) -> bool:
-    """Whether SQS may forget a message; where not, it gives it again."""
+    """Whether SQS may forget a message; where not, it gives it again after a pause."""
     try:
-        return _handled(record, entries)
-    except Exception:
+        _handle(json.loads(record["body"]), entries)
+    except NoticeFailed as error:
+        _again(record, str(error))
+    except Exception as error:
         # One message that cannot be handled keeps no other from being sent.
         logger.exception("message not handled", extra={"message_id": record["messageId"]})
-        return False
-
-
-def _handled(record: Mapping[str, Any], entries: Mapping[str, Entry]) -> bool:
-    body: dict[str, Any] = json.loads(record["body"])
-    if "detail-type" in body:
-        event = events.read(body["detail-type"], body["detail"])
-        if event.client in entries:
-            for each in notices.spread(event, entries[event.client]):
-                _queue(each)
+        _again(record, f"{type(error).__name__}, see above")
+    else:
         return True
-    notice = Notice.model_validate(body)
-    try:
-        _send(notice, entries)
-    except NoticeFailed as error:
-        _again(notice, record, error)
-        return False
-    return True
+    return False
+
+
+def _handle(body: dict[str, Any], entries: Mapping[str, Entry]) -> None:
+    if "detail-type" not in body:
+        _send(Notice.model_validate(body), entries)
+        return
+    event = events.read(body["detail-type"], body["detail"])
+    if event.client not in entries:
+        logger.info("event dropped: no roster has its client", extra={"client": event.client, "id": event.id})
+        return
+    for each in notices.spread(event, entries[event.client]):
+        _queue(each)
 
 
 def _send(notice: Notice, entries: Mapping[str, Entry]) -> None:
@@ -108,10 +108,10 @@ def _send(notice: Notice, entries: Mapping[str, Entry]) -> None:
         logger.info("notice sent", extra=_facts(notice) | {"seconds": round(sent.seconds, 3), "said": sent.said})
 
 
-def _again(notice: Notice, record: Mapping[str, Any], error: DeliveryError) -> None:
+def _again(record: Mapping[str, Any], reason: str) -> None:
     """Let SQS give a message again, later each time; after the last time SQS puts it among the failed ones."""
     tries = int(record["attributes"]["ApproximateReceiveCount"])
-    facts = _facts(notice) | {"tries": tries, "reason": str(error)}
+    facts = _told_of(record) | {"tries": tries, "reason": reason}
     last = tries >= TRIES
     if last:
         logger.error("found", extra={"finding": "notice_failed"} | facts)
@@ -121,6 +121,14 @@ def _again(notice: Notice, record: Mapping[str, Any], error: DeliveryError) -> N
     queue().change_message_visibility(
         QueueUrl=settings().notices_queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds
     )
+
+
+def _told_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message is about, as far as it says."""
+    try:
+        return _facts(Notice.model_validate_json(record["body"]))
+    except ValidationError:
+        return {"message_id": record["messageId"]}
 
 
 def _queue(notice: Notice) -> str:

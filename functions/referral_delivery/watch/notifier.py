@@ -102,8 +102,10 @@ def digests(entries: Iterable[Entry], watching: Watching, hour: datetime) -> Ite
         # Where clocks stand at the half hour, the full hour here is the first one within theirs.
         if local.hour != notices.DIGEST_HOUR or not notices.wants_digest(entry):
             continue
-        made = watching.recent(entry.client, since=hour - DAY - _PUBLISHED_AFTER)
-        files = [FileAvailable.of(each) for each in made if each.key and hour - DAY <= each.published_at < hour]
+        # Yesterday's by the clock on the wall: a day in which it is put forward or back has 23 or 25 hours.
+        since = (local - DAY).astimezone(UTC)
+        made = watching.recent(entry.client, since=since - _PUBLISHED_AFTER)
+        files = [FileAvailable.of(each) for each in made if each.key and since <= each.published_at < hour]
         if files:
             yield notices.digest(entry, files, hour)
 
