@@ -29,7 +29,8 @@ class SftpSession:
             "sftp",
             *("-P", str(self.port), "-i", str(self.private_key)),
             *("-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"),
-            *("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={self.known_hosts}"),
+            # In quotes: it is a list, parted by blanks.
+            *("-o", "StrictHostKeyChecking=yes", "-o", f'UserKnownHostsFile="{self.known_hosts}"'),
             *("-F", "none", "-o", "LogLevel=ERROR"),
         ]
 
