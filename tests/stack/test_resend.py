@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from referral_delivery.delivery.report import Report, Status
-from referral_delivery.delivery.resend import resend
+from referral_delivery.delivery.resend import find, resend
+from referral_delivery.errors import ContractError
 from referral_delivery.file import encode
 from referral_delivery.file.upload import NotCompleted, UploadedParts, Uploads
 from tests.stack.conftest import Command, Lab
@@ -92,6 +93,23 @@ def test_a_resend_is_logged_as_what_it_is_and_not_measured_as_a_delivery(
         "delivery published again",
     ]
     assert ["WindowLag" in line for line in lines() if "_aws" in line] == [True, False]
+
+
+@pytest.mark.parametrize(("made", "has"), [(0, "none yet"), (1, "1 to 1"), (2, "1 to 2")])
+def test_a_number_that_no_delivery_has_is_told_with_those_that_there_are(lab: Lab, made: int, has: str) -> None:
+    for number in range(made):
+        lab.deliver(due=utc(f"2026-11-20 1{number}:00"))
+    with pytest.raises(ContractError, match=f"client {lab.client} has no delivery 3; it has {has}$"):
+        find(lab.ledger, lab.client, 3)
+
+
+def test_the_manifest_of_a_resend_names_the_delivery_before_the_one_that_is_made_again(lab: Lab) -> None:
+    told = lab.contract(file={"manifest": True})
+    for number in range(3):
+        lab.deliver(told, due=utc(f"2026-11-20 1{number}:00"))
+    (made,) = resend(lab.ledger, lab.exporter.writer, lab.client, 3, request="one", now=lab.exporter.now).deliveries
+    manifest = json.loads(lab.files()[f"{str(made.key).rpartition('/')[2]}.manifest.json"])
+    assert (manifest["occasion"], manifest["sequence"], manifest["previous_sequence"]) == ("resend", 3, 2)
 
 
 def again(lab: Lab, *, request: str = "one", uploads: Uploads | None = None) -> Report:
