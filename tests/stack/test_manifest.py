@@ -1,9 +1,8 @@
 """The manifest beside a file."""
 
 import hashlib
-from pathlib import Path
 
-from referral_delivery.file.manifest import Manifest, json_schema
+from referral_delivery.file.manifest import Manifest
 from tests.stack.conftest import Command, Lab
 
 
@@ -16,8 +15,3 @@ def test_a_manifest_describes_the_file_beside_it(quiet: Lab, command: Command) -
     assert (manifest.rows, manifest.size_bytes, manifest.columns) == (2, len(content), ["referral_id", "source"])
     assert manifest.sha256 == hashlib.sha256(content).hexdigest()
     assert b'"bytes": ' in quiet.files()[f"{name}.manifest.json"]
-
-
-def test_the_committed_schema_of_the_manifest_is_current() -> None:
-    committed = Path(__file__).parents[2] / "docs" / "manifest.schema.json"
-    assert committed.read_text(encoding="utf-8") == json_schema()

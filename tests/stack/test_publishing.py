@@ -3,6 +3,7 @@
 import pytest
 
 from referral_delivery.delivery.report import Status
+from referral_delivery.errors import UnreadableObject
 from referral_delivery.file.upload import NotCompleted, UploadedParts, Uploads
 from referral_delivery.ledger.records import Sealed
 from referral_delivery.ledger.table import Ledger
@@ -38,6 +39,20 @@ def test_a_seal_whose_upload_and_rows_are_gone_is_taken_back_and_the_window_deli
     lab.deliver(due=DUE, taken_back=lambda _, why: told.append(why))
     assert lab.delivered() == ["kept"]
     assert told == ["its upload is gone, and the lake gives other rows than those that were sealed"]
+
+
+def test_a_seal_whose_upload_is_gone_and_whose_rows_cannot_be_read_is_taken_back_and_says_so(lab: Lab) -> None:
+    key = lab.put_referrals("2026-11-20 09", "a")
+    run_until_death(lab, Ledger, "seal", before=False)
+    sweep(lab)
+    lab.stack.s3.put_object(Bucket=lab.stack["lake_bucket"], Key=key, Body=b"no parquet any more")
+    lab.now += LEASE
+    told: list[str] = []
+    with pytest.raises(UnreadableObject):
+        lab.deliver(due=DUE, taken_back=lambda _, why: told.append(why))
+    (why,) = told
+    assert why.startswith(f"its upload is gone, and the lake no longer gives its rows: client {lab.client}, window ")
+    assert (lab.files(), lab.uploads_in_progress(), "pending" in lab.cursor()) == ({}, [], False)
 
 
 def test_a_lost_sealed_upload_is_made_again_with_the_rows_of_objects_that_were_read_before(lab: Lab) -> None:

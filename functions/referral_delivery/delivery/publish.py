@@ -27,7 +27,7 @@ class Publisher:
     def publish(self, claim: Claim, sealed: Sealed) -> Delivery | str:
         """The delivery, visible; or why it cannot be published any more: then no trace of it can become visible."""
         uploads = self.writer.uploads
-        while isinstance(etag := self._completed(claim, sealed), NotCompleted):
+        while isinstance(etag := uploads.complete(sealed.key, sealed.parts), NotCompleted):
             if not self.ledger.holds(claim):
                 raise Overtaken(f"client {claim.client}: sequence {sealed.sequence} is in other hands")
             # From here on nobody can complete it, not even a run that was overtaken and does not know it yet: only now
@@ -46,13 +46,6 @@ class Publisher:
         contract = self.ledger.contract(claim.client, sealed.contract)
         publish_manifest(uploads, delivery, contract, previous_sequence=claim.sequence)
         return delivery
-
-    def _completed(self, claim: Claim, sealed: Sealed) -> str | NotCompleted:
-        """The ETag of the delivery's file, which is visible now, or was before; or why there is none."""
-        completed = self.writer.uploads.complete(sealed.key, sealed.parts)
-        if isinstance(completed, NotCompleted) and self._visible(claim, sealed):
-            return self.writer.uploads.etag(sealed.key)
-        return completed
 
     def _visible(self, claim: Claim, sealed: Sealed) -> bool:
         """Whether the object under the delivery's name is its upload."""

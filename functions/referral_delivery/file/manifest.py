@@ -36,4 +36,4 @@ def json_schema() -> str:
     """The JSON Schema of a manifest, as committed in docs/manifest.schema.json."""
     schema = Manifest.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2) + "\n"
