@@ -64,7 +64,7 @@ TESTS = {
     "errors": "client_files client_file_cases contract exactly_once",
     "file": "encode contract exactly_once",
     "file.manifest": "manifest publish contract",
-    "file.upload": "contract encode stack/upload stack/model stack/publishing",
+    "file.upload": "parts contract encode stack/upload stack/model stack/publishing",
     "handlers": "contract artifact",
     "lake": "query values contract",
     "lake.connection": "connection query contract",

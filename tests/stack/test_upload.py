@@ -1,6 +1,7 @@
 """The upload of a file, through the real client: parts, their order, how many at once, and what a failure leaves."""
 
 import hashlib
+import itertools
 import threading
 import uuid
 from collections.abc import Iterator
@@ -66,6 +67,28 @@ def test_a_file_that_ends_at_the_end_of_a_part_has_no_empty_one(uploads: Uploads
     parts = uploads.upload(key, blocks(content(2 * PART_BYTES + more), PART_BYTES), metadata={})
     assert len(parts.etags) == 2 + more
     uploads.abort(key, parts.upload_id)
+
+
+def test_parts_are_twice_as_large_after_each_so_many_of_a_size(
+    uploads: Uploads, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "PART_BYTES", 1_000)
+    monkeypatch.setattr(upload, "_PARTS_OF_A_SIZE", 2)
+    cuts = [0, 1_000, 2_000, 4_000, 6_000, 10_000, 14_000, 14_001]
+    whole = content(cuts[-1])
+    parts = uploads.upload(key, blocks(whole, 999), metadata={})
+    assert parts.etags == [f'"{hashlib.md5(whole[start:end]).hexdigest()}"' for start, end in itertools.pairwise(cuts)]
+    uploads.abort(key, parts.upload_id)
+
+
+def test_an_upload_that_is_gone_may_be_aborted_again_and_any_other_refusal_is_raised(
+    stack: Stack, uploads: Uploads, key: str
+) -> None:
+    parts = uploads.upload(key, iter([b"x"]), metadata={})
+    for _ in range(2):
+        uploads.abort(key, parts.upload_id)
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        Uploads(stack.s3, f"nowhere-{uuid.uuid4().hex[:12]}").abort(key, parts.upload_id)
 
 
 def test_three_parts_are_in_flight_and_only_one_more_is_held(system: dict[str, Any], key: str) -> None:

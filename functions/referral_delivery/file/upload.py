@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The folder of the delivery bucket that holds one folder for each client.
 DOWNLOADS = "downloads"
 # Parts are 5 MiB to 5 GiB, and 10,000 at most. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-# Ours double after each thousand, so that MAX_PARTS are 248 GB, more than a function writes in its time; the ledger has
+# Ours double after each thousand, so that MAX_PARTS are 260 GB, more than a function writes in its time; the ledger has
 # room for as many ETags.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_OF_A_SIZE = 1_000
