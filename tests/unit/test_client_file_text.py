@@ -142,6 +142,11 @@ def test_a_control_character_is_named_with_its_line(file: Path) -> None:
     )
 
 
+def test_a_line_counts_though_nothing_stands_in_it(file: Path) -> None:
+    assert said_of(file, b"\ncaf\xe9").startswith("acme.yaml:2: found `café`, saved in another encoding")
+    assert said_of(file, b"\ncrm\x07").startswith("acme.yaml:2: found an invisible control character (U+0007)")
+
+
 def test_a_file_far_too_large_is_not_read_as_a_client(file: Path) -> None:
     assert "expected a client file, of at most 1,048,576 bytes" in said_of(file, b"#" * 2_000_000)
 

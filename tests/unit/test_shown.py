@@ -41,7 +41,15 @@ def test_a_run_of_40_characters_and_all_behind_it_is_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("lines", "number"),
-    [([LONG], 1), (["a", LONG], 2), ([LONG, "a"], 2), (["a", LONG], 1), (["x", "a", LONG], 2), ([LONG, "a", "x"], 2)],
+    [
+        ([LONG], 1),
+        (["a", LONG], 2),
+        ([LONG, "a"], 2),
+        (["a", LONG], 1),
+        (["x", "a", LONG], 2),
+        ([LONG, "a", "x"], 2),
+        ([LONG, "a", "x"], 1),
+    ],
 )
 def test_a_line_is_not_shown_that_is_or_stands_beside_bare_key_material(lines: list[str], number: int) -> None:
     assert source_line(lines, number) == HIDDEN
@@ -67,4 +75,5 @@ def test_the_line_of_a_private_key_is_that_of_its_first_mark() -> None:
     begin, end = (f"-----{word} PRIVATE" + " KEY-----" for word in ("BEGIN", "END"))
     assert private_key_line(f"a\nb\n{begin}\nx\n{end}") == 3
     assert private_key_line(begin) == 1
+    assert private_key_line(f"\n{begin}") == 2
     assert private_key_line("a\nb") is None
