@@ -10,7 +10,9 @@ from infra import policies
 from infra.deployment import SEPARATOR, Deployment
 from infra.function import failure_queue
 from referral_delivery.agreement.client import Client
-from referral_delivery.agreement.schedule import Day, Schedule, expressions
+from referral_delivery.agreement.cron import expressions
+from referral_delivery.agreement.month import LAST
+from referral_delivery.agreement.schedule import Day, Schedule
 from referral_delivery.delivery.event import SCHEDULED_TIME, ExportEvent
 
 # Retries of the call to Lambda, not of a run. After an hour a person should know: the DLQ raises an alarm.
@@ -182,8 +184,23 @@ def schedule_name(client: str, number: int) -> str:
 def in_words(schedule: Schedule) -> str:
     """When files are due, as a client is told: `06:00 and 18:30, mon, fri, Australia/Sydney`."""
     times = " and ".join(schedule.at) or f"every {schedule.every}"
-    days = "every day" if set(schedule.days) == set(Day) else ", ".join(schedule.days)
+    if schedule.days_of_month:
+        days = _days_of_month_in_words(schedule)
+    else:
+        days = "every day" if set(schedule.days) == set(Day) else ", ".join(schedule.days)
     return f"{times}, {days}, {schedule.timezone}"
+
+
+def _days_of_month_in_words(schedule: Schedule) -> str:
+    """`the 1st, 15th and last day of the month`."""
+    numbers = sorted(day for day in schedule.days_of_month if day != LAST)
+    days = [*map(_ordinal, numbers), *([LAST] if LAST in schedule.days_of_month else [])]
+    return f"the {', '.join(days[:-1])}{' and ' if days[1:] else ''}{days[-1]} day of the month"
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending if number // 10 != 1 else 'th'}"
 
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html

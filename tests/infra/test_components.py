@@ -6,6 +6,7 @@ import pulumi
 import pytest
 
 from infra import PROJECT_FOLDER
+from referral_delivery.agreement.schedule import Schedule
 from referral_delivery.delivery.event import ExportEvent
 from referral_delivery.settings import Settings
 from referral_delivery.watch.roster import Roster
@@ -46,6 +47,20 @@ def test_a_clients_schedules_carry_its_contract_and_the_scheduled_time(graph: Gr
         assert each.inputs["flexibleTimeWindow"] == {"mode": "OFF"}
         assert target["retryPolicy"] == {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 20}
         assert target["deadLetterConfig"]["arn"].endswith(":schedules-dlq")
+
+
+def test_days_of_the_month_are_scheduled_and_stand_in_the_roster(program: Program, tmp_path: Path) -> None:
+    named = {"timezone": "Europe/Lisbon", "at": ["06:00"], "days_of_month": [1, 15, "last"]}
+    write_client(tmp_path, "acme", schedule=named)
+    made = program(tmp_path)
+    mine = [each.inputs for each in made.of("Schedule") if each.name.startswith("acme-")]
+    assert [(each["name"], each["scheduleExpression"], each["scheduleExpressionTimezone"]) for each in mine] == [
+        ("acme.1", "cron(0 6 1,15 * ? *)", "Europe/Lisbon"),
+        ("acme.2", "cron(0 6 L * ? *)", "Europe/Lisbon"),
+    ]
+    (entry,) = Roster.model_validate_json(made.one("BucketObjectv2", "roster-object").inputs["content"]).clients
+    assert entry.schedule == Schedule.model_validate(named)
+    assert made.outputs["clients"]["acme"].endswith("due 06:00, the 1st, 15th and last day of the month, Europe/Lisbon")
 
 
 def test_the_functions_environment_is_exactly_its_settings(graph: Graph) -> None:

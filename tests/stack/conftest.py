@@ -58,7 +58,9 @@ def system(tmp_path_factory: pytest.TempPathFactory, host_key: str) -> Iterator[
         return
     folder = tmp_path_factory.mktemp("system")
     for name in CLIENTS:
-        write_client(folder / "clients", name, schedule={"every": "1m"}, attributes=["referral_id", "email"])
+        every_day = {"days_of_month": "1-30, last"} if name == CLIENTS[-1] else {}
+        schedule = {"every": "1m"} | every_day
+        write_client(folder / "clients", name, schedule=schedule, attributes=["referral_id", "email"])
     later = f"{(datetime.now(UTC) + timedelta(hours=12)):%H:%M}"
     for name in QUIET:
         attributes, file = ["referral_id", "source"], {"manifest": True}

@@ -15,7 +15,8 @@ from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.client_file.wording import FIELDS
 from referral_delivery.agreement.client_files import json_schema, load
-from referral_delivery.agreement.schedule import INTERVALS, expressions
+from referral_delivery.agreement.cron import expressions
+from referral_delivery.agreement.schedule import INTERVALS
 from referral_delivery.errors import ClientFileError
 from tests.support import TODAY
 
@@ -54,6 +55,10 @@ ONLY_WHEN_CHECKED = {
     "both at and every",
     "a time twice",
     "a day twice",
+    "a day of the month twice",
+    "a day of the month within a range",
+    "a range of days of the month backwards",
+    "days of the week and of the month",
     "a day in another language",
     "a label of blanks",
     "a label over two lines",
@@ -155,6 +160,8 @@ def test_editor_and_loader_refuse_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_spelling_means_the_plain_value(tmp_path: Path, name: str) -> None:
     case, plain = SPELLINGS[name], yaml.safe_load(written_out(CASES["good"]))
+    if case["field"] == "days_of_month":
+        plain["schedule"]["days_of_month"] = plain["schedule"].pop("days")
     _set(plain, case["field"], case["value"])
     if case["field"] == "manifest":
         del plain["file"]["compression"]

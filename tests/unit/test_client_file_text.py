@@ -154,6 +154,7 @@ def test_a_file_far_too_large_is_not_read_as_a_client(file: Path) -> None:
 FIELDS = [
     *("client", "contact", "campaign_type", "deliver_from", "keys.0.label", "keys.0.public_key", "keys.0.expires"),
     *("schedule.timezone", "schedule.at", "schedule.at.0", "schedule.every", "schedule.days", "schedule.days.0"),
+    *("schedule.days_of_month", "schedule.days_of_month.0"),
     *("attributes", "attributes.0", "attributes.0.name", "attributes.0.from", "attributes.0.transform", "file.format"),
     *("file.compression", "file.when_empty", "file.manifest", "file.name", "unknown"),
 ]

@@ -40,6 +40,16 @@ def test_check_notes_times_that_the_clock_skips_and_keys_that_end(tmp_path: Path
     assert "note  no valid key: acme cannot log in; ask crm@acme.example for one" in done.stdout
 
 
+def test_check_notes_days_that_some_months_do_not_have(tmp_path: Path) -> None:
+    write_client(tmp_path, schedule={"timezone": "Australia/Sydney", "at": ["02:30"], "days_of_month": [31]})
+    done = CliRunner().invoke(app, ["clients", "check", str(tmp_path), "--json", "--runs", "7"])
+    (acme,) = json.loads(done.stdout)
+    assert {run["local"].split("-")[2] for run in acme["next_runs"]} == {"31 02:30"}
+    assert acme["notes"][0].startswith(
+        "31 does not exist in February, April, June, September and November: nothing is due"
+    )
+
+
 def test_check_of_a_bad_folder_fails_and_shows_each_finding(tmp_path: Path) -> None:
     path = write_client(tmp_path, attributes=["emial"])
     done = CliRunner().invoke(app, ["clients", "check", str(tmp_path)])

@@ -8,11 +8,11 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from referral_delivery.agreement.cron import expressions
 from referral_delivery.agreement.schedule import (
     Day,
     Schedule,
     deliveries_a_day,
-    expressions,
     next_runs,
     runs_between,
     skipped_time_notes,

@@ -1,4 +1,4 @@
-"""Times of day → EventBridge Scheduler expressions, their next runs, and notes on daylight saving.
+"""When a client's files are due: the times and days that it names, their next runs, and notes on what is skipped.
 
 EventBridge Scheduler evaluates a cron expression in the schedule's timezone; it skips a local time that does
 not exist and runs a repeated one once.
@@ -12,12 +12,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, pairwise, takewhile
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
-from referral_delivery.agreement import spellings, timezones
+from referral_delivery.agreement import month, spellings, timezones
 from referral_delivery.agreement.refusal import Refused
 
 MINUTES_PER_HOUR, HOURS_PER_DAY = 60, 24
@@ -59,6 +69,15 @@ _Times = Annotated[
     BeforeValidator(spellings.listed, json_schema_input_type=spellings.input_type(_TIME_OF_DAY)),
 ]
 _Days = Annotated[tuple[Day, ...], BeforeValidator(spellings.days, json_schema_input_type=spellings.DAYS)]
+_DaysOfMonth = Annotated[
+    tuple[month.DayOfMonth, ...],
+    BeforeValidator(spellings.days_of_month, json_schema_input_type=spellings.DAYS_OF_MONTH),
+]
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """An editor would fill in the empty list, which is refused."""
+    del schema["default"]
 
 
 class Schedule(BaseModel):
@@ -74,6 +93,13 @@ class Schedule(BaseModel):
         json_schema_extra={"anyOf": [{"enum": list(INTERVALS)}, {"type": "null"}]},
         validate_default=True,
     )
+    days_of_month: _DaysOfMonth = Field(
+        default=(),
+        min_length=1,
+        description="1 to 31 and `last`, such as [1, 15, last], in the place of `days`",
+        json_schema_extra=_without_default,
+    )
+    # Of no account where days of the month are named; after them, so that its validator knows.
     days: _Days = Field(default=_WEEK, min_length=1, description="mon-fri, or a list; default: every day")
 
     @field_validator("timezone")
@@ -81,9 +107,9 @@ class Schedule(BaseModel):
     def _known_timezone(cls, name: str) -> str:
         return timezones.check(name)
 
-    @field_validator("at", "days")
+    @field_validator("at", "days", "days_of_month")
     @classmethod
-    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+    def _each_once(cls, values: tuple[str | int, ...]) -> tuple[str | int, ...]:
         for position, value in enumerate(values):
             if value in values[:position]:
                 raise Refused(found=f"`{value}` twice", expected="each once", do="remove one of them")
@@ -111,6 +137,29 @@ class Schedule(BaseModel):
             )
         return every
 
+    @field_validator("days")
+    @classmethod
+    def _one_of_week_and_month(cls, days: tuple[Day, ...], info: ValidationInfo) -> tuple[Day, ...]:
+        if info.data.get("days_of_month"):
+            raise Refused(
+                found="both `days` and `days_of_month`",
+                expected="one of them",
+                do="remove one: a schedule goes by the week or by the month",
+            )
+        return days
+
+    @model_serializer(mode="wrap")
+    def _with_days_of_one_kind(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        fields.pop("days" if self.days_of_month else "days_of_month", None)
+        return fields
+
+    def is_due_on(self, day: date) -> bool:
+        """Whether a local day is one of those that are named."""
+        if self.days_of_month:
+            return month.is_named(day, self.days_of_month)
+        return _WEEK[day.weekday()] in self.days
+
 
 @dataclass(frozen=True)
 class Run:
@@ -118,24 +167,6 @@ class Run:
 
     local: datetime
     utc: datetime
-
-
-def expressions(schedule: Schedule) -> list[str]:
-    """The fewest cron expressions that fire at exactly the schedule's times, in a stable order.
-
-    Times that share a minute share an expression, and so do minutes that fall in the same hours.
-    """
-    days = _days_field(schedule.days)
-    if schedule.every:
-        count, unit = int(schedule.every[:-1]), schedule.every[-1]
-        if unit == "m":
-            return [f"cron({_step(count)} * {days})"]
-        return [f"cron(0 {_step(count)} {days})"]
-    times = {time.fromisoformat(at) for at in schedule.at}
-    by_minute = _rectangles({(at.minute, at.hour) for at in times})
-    by_hour = [(minutes, hours) for hours, minutes in _rectangles({(at.hour, at.minute) for at in times})]
-    fewest = min(by_minute, by_hour, key=len)
-    return [f"cron({_list(minutes)} {_list(hours)} {days})" for minutes, hours in sorted(fewest)]
 
 
 def next_runs(schedule: Schedule, after: datetime, count: int) -> list[Run]:
@@ -149,18 +180,23 @@ def runs_between(schedule: Schedule, after: datetime, before: datetime) -> Itera
 
 
 def deliveries_a_day(schedule: Schedule) -> float:
-    """How often the schedule is due on an average day of the week, clock changes aside."""
-    return len(_times_of_day(schedule)) * len(schedule.days) / len(_WEEK)
+    """How often the schedule is due on an average day of the week, or of four years; clock changes aside."""
+    of_month = schedule.days_of_month
+    due = month.named_a_day(of_month) if of_month else len(schedule.days) / len(_WEEK)
+    return len(_times_of_day(schedule)) * due
 
 
 def skipped_time_notes(schedule: Schedule, first: date, days: int = 366) -> list[str]:
-    """A sentence for each `at` time that does not exist on some of the next `days` local days."""
+    """A sentence for each named day that some months do not have, and each `at` time that the clock skips.
+
+    Of clock changes, those of the next `days` local days count.
+    """
     zone = ZoneInfo(schedule.timezone)
-    notes = []
+    notes = list(month.missing_day_notes(schedule.days_of_month))
     for day in _days_with_clock_changes(schedule.timezone, first, days):
         for at in sorted(schedule.at):
             local = datetime.combine(day, time.fromisoformat(at))
-            if _WEEK[day.weekday()] in schedule.days and _instant(local, zone) is None:
+            if schedule.is_due_on(day) and _instant(local, zone) is None:
                 notes.append(
                     f"{at} does not exist in {schedule.timezone} on {day}: the clock skips it, and so does "
                     "the schedule; the next file holds those referrals"
@@ -173,7 +209,7 @@ def _runs(schedule: Schedule, after: datetime) -> Iterator[Run]:
     times = _times_of_day(schedule)
     day = after.astimezone(zone).date()
     while True:
-        if _WEEK[day.weekday()] in schedule.days:
+        if schedule.is_due_on(day):
             candidates = (datetime.combine(day, at) for at in times)
             runs = [Run(local, utc) for local in candidates if (utc := _instant(local, zone)) is not None]
             # In the repeated hour of autumn the local order is not the order of instants.
@@ -200,27 +236,3 @@ def _days_with_clock_changes(timezone: str, first: date, days: int) -> tuple[dat
     zone = ZoneInfo(timezone)
     midnights = [datetime.combine(first + timedelta(days=n), time(), zone) for n in range(days + 1)]
     return tuple(today.date() for today, tomorrow in pairwise(midnights) if today.utcoffset() != tomorrow.utcoffset())
-
-
-def _rectangles(cells: set[tuple[int, int]]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Disjoint products of rows and columns that make up `cells`: rows with the same columns are one product."""
-    columns = {row: tuple(sorted(c for r, c in cells if r == row)) for row, _ in cells}
-    rows: dict[tuple[int, ...], list[int]] = {}
-    for row in sorted(columns):
-        rows.setdefault(columns[row], []).append(row)
-    return [(tuple(same), shared) for shared, same in rows.items()]
-
-
-def _days_field(days: tuple[Day, ...]) -> str:
-    """Day-of-month, month, day-of-week and year; one of the two day fields must be `?`."""
-    if set(days) == set(_WEEK):
-        return "* * ? *"
-    return f"? * {','.join(day.upper() for day in _WEEK if day in days)} *"
-
-
-def _step(count: int) -> str:
-    return "*" if count == 1 else f"0/{count}"
-
-
-def _list(values: tuple[int, ...]) -> str:
-    return ",".join(map(str, values))

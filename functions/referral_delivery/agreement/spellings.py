@@ -1,7 +1,7 @@
 """Spellings that people use beside the plain one and that mean the same; and the plain one that they may have meant."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
@@ -12,6 +12,13 @@ _YES_OR_NO = {"yes": True, "on": True, "no": False, "off": False}
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAYS = {spelling: n for n, day in enumerate(_WEEK) for spelling in (day, day[:3])}
 _MEANT_DAYS = {"weekdays": "mon-fri", "workdays": "mon-fri", "weekends": "sat-sun", "daily": "mon-sun"}
+_DAY_OF_MONTH = "(?:0?[1-9]|[12][0-9]|3[01])"
+_DAYS_OF_MONTH = rf"(?:{_DAY_OF_MONTH}(?:\s*-\s*{_DAY_OF_MONTH})?|[Ll][Aa][Ss][Tt])"
+_ORDINAL = re.compile(r"(?:(?:the|day)\s+)?(\d{1,2})\s*(?:st|nd|rd|th|\.)?")
+_LAST_MEANT = re.compile(
+    r"(?:the\s+)?(?:last|end)(?:\s+day)?(?:\s+of\s+(?:(?:the|each|every)\s+)?month)?"
+    r"|month[\s-]?end|eom|l|-1|ultimo"
+)
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.h]?(\d{2}))?(?::00)?\s*([ap])?\.?(?:m\.?)?")
 _INTERVAL = re.compile(r"(?:every\s+)?(\d+)\s*(?:([mh])[a-z]*)?")
 
@@ -32,23 +39,84 @@ def days(value: Any) -> Any:
         return items
     unknown = [item for item in items if not (isinstance(item, str) and set(_ends(item)) <= _DAYS.keys())]
     if unknown:
-        spoken = [str(item) for item in unknown if isinstance(item, str)]
-        meant = [_day_meant(each) for each in spoken]
-        near = ", ".join(dict.fromkeys(each for each in meant if each)) if all(meant) else ""
+        of_month = _all_meant(unknown, _day_of_month_meant) if len(unknown) == len(items) else ""
+        near = _all_meant(unknown, _day_meant)
+        do = f"did you mean `{near}`?" if near else "write them like `days: mon-fri` or `days: [mon, thu]`"
+        if of_month and of_month != "last" and all(int(n) <= len(_WEEK) for n in re.findall(r"\d+", of_month)):
+            do += f"; days of the month are written `days_of_month: {of_month}`"  # cron numbers those of the week
+        elif of_month:
+            do = f"did you mean `days_of_month: {of_month}`?"
         raise Refused(
-            found=", ".join(f"`{each}`" for each in spoken) or "fields or lists of their own",
+            found=_named(unknown),
             expected="days of the week: mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri",
-            do=f"did you mean `{near}`?" if near else "write them like `days: mon-fri` or `days: [mon, thu]`",
+            do=do,
         )
     return [day for item in items for day in _range(item)]
 
 
+def days_of_month(value: Any) -> Any:
+    """Numbers and `last`, in the order given; also as text, in capitals, or as ranges such as `1-7`."""
+    items = [value] if isinstance(value, int) and not isinstance(value, bool) else listed(value)
+    if not isinstance(items, list):
+        return items
+    unknown = [item for item in items if not _counted_out(item)]
+    if unknown:
+        of_week = _all_meant(unknown, _day_for_sure) if len(unknown) == len(items) else ""
+        near = f"days: {of_week}" if of_week else _all_meant(unknown, _day_of_month_meant)
+        raise Refused(
+            found=_named(unknown),
+            expected="days of the month: 1 to 31, a range such as 1-7, or `last`",
+            do=f"did you mean `{near}`?" if near else "write them like `days_of_month: [1, 15, last]`",
+        )
+    return [day for item in items for day in _counted_out(item)]
+
+
+def _counted_out(item: Any) -> list[int | str]:
+    """The days of the month that an item names; none where it is none."""
+    if isinstance(item, bool) or not re.fullmatch(_DAYS_OF_MONTH, str(item)):
+        return []
+    if str(item).casefold() == "last":
+        return ["last"]
+    first, _, last = str(item).partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def _day_of_month_meant(item: str) -> str | None:
+    text = _hyphened(item).casefold()
+    ordinal = _ORDINAL.fullmatch(text)
+    plain = str(int(ordinal[1])) if ordinal else text
+    if _counted_out(plain):
+        return plain
+    return "last" if _LAST_MEANT.fullmatch(text) or (text.isalpha() and nearest(text, ["last"])) else None
+
+
+def _all_meant(items: list[Any], meant: Callable[[str], str | None]) -> str:
+    """What each item was meant as, with commas between; nothing where one was meant as nothing."""
+    near = [meant(str(item)) if isinstance(item, str | int) else None for item in items]
+    return ", ".join(dict.fromkeys(each for each in near if each)) if all(near) else ""
+
+
+def _named(items: list[Any]) -> str:
+    plain = [item for item in items if not isinstance(item, dict | list)]
+    said = [
+        f"`{str(item).lower() if isinstance(item, bool) else item}`" if item is not None else "nothing"
+        for item in plain
+    ]
+    return ", ".join(said) or "fields or lists of their own"
+
+
+def _hyphened(item: str) -> str:
+    return re.sub("\\s*(?:\u2013|\u2014| to )\\s*", "-", item)
+
+
 def _day_meant(item: str) -> str | None:
-    plain = re.sub("\\s*(?:\u2013|\u2014| to )\\s*", "-", item)
-    if set(_ends(plain)) <= _DAYS.keys():
-        return plain.casefold()
     near = nearest(item, _DAYS)
-    return _MEANT_DAYS.get(item.casefold()) or (near[:3] if near else None)
+    return _day_for_sure(item) or (near[:3] if near else None)
+
+
+def _day_for_sure(item: str) -> str | None:
+    plain = _hyphened(item).casefold()
+    return plain if set(_ends(plain)) <= _DAYS.keys() else _MEANT_DAYS.get(plain)
 
 
 def time_of_day(text: str) -> str | None:
@@ -100,6 +168,8 @@ def _yes_or_no(value: Any) -> Any:
 # For the JSON Schema, which has no other way to say "in capitals or not".
 _DAY = "(?:" + "|".join("".join(f"[{c.upper()}{c}]" for c in day[:3]) for day in _WEEK) + ")[A-Za-z]*"
 DAYS = input_type(rf"{_DAY}(?:\s*-\s*{_DAY})?", names=[day[:3] for day in _WEEK], least=1)
+_NUMBER = Annotated[int, Field(ge=1, le=31)]
+DAYS_OF_MONTH = input_type(_DAYS_OF_MONTH, names=["last"], least=1, or_item=_NUMBER) | _NUMBER
 YesOrNo = Annotated[
     StrictBool,
     BeforeValidator(_yes_or_no, json_schema_input_type=bool | Literal["yes", "no", "on", "off"]),

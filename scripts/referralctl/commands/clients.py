@@ -10,7 +10,8 @@ import typer
 
 from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.client_files import json_schema, load, load_folder
-from referral_delivery.agreement.schedule import expressions, next_runs, skipped_time_notes
+from referral_delivery.agreement.cron import expressions
+from referral_delivery.agreement.schedule import next_runs, skipped_time_notes
 from referral_delivery.errors import ClientFileError, Finding
 from referralctl.output import AsJson, facts, print_json, talk
 

@@ -55,13 +55,14 @@ FIELDS: dict[str, Words] = {
     "keys.*.label": Words("1 to 64 characters that say whose key this is", "label: crm-2026"),
     "keys.*.public_key": Words("the one line of the client's .pub file", "public_key: ssh-ed25519 AAAA… crm@acme"),
     "keys.*.expires": Words(_DAY, "expires: 2027-11-01"),
-    "schedule": Words("fields of its own: timezone, at or every, days", "schedule:", do=_INDENT),
+    "schedule": Words("fields of its own: timezone, at or every, days or days_of_month", "schedule:", do=_INDENT),
     "schedule.timezone": Words("a timezone by the name of a place", "timezone: Australia/Sydney"),
     "schedule.at": Words("one or more times of day", 'at: ["06:00", "18:30"]'),
     "schedule.at.*": Words("a time of day, 00:00 to 23:59", '"06:00"'),
     "schedule.every": Words("minutes or hours", "every: 15m"),
     "schedule.days": Words("one or more days of the week", "days: mon-fri"),
     "schedule.days.*": Words("a day of the week: mon, tue, wed, thu, fri, sat or sun", "days: mon-fri"),
+    "schedule.days_of_month": Words("one or more days of the month", "days_of_month: [1, 15, last]"),
     "attributes": Words("at least one attribute, each with a hyphen before it", "- email"),
     "attributes.*": Words(_COLUMN, "- email"),
     "attributes.*.name": Words("the column's header", "name: email_sha256"),
@@ -96,7 +97,10 @@ _MEANT = {
     "name": "client", "email": "contact", "mail": "contact", "campaign": "campaign_type", "type": "campaign_type",
     "start": "deliver_from", "start_date": "deliver_from", "key": "public_key", "ssh_key": "public_key",
     "expiry": "expires", "valid_until": "expires", "tz": "timezone", "time_zone": "timezone", "time": "at",
-    "times": "at", "interval": "every", "weekdays": "days", "columns": "attributes", "fields": "attributes",
+    "times": "at", "interval": "every", "weekdays": "days", "weekday": "days", "day_of_week": "days",
+    "days_of_week": "days", "days_of_the_week": "days", "date": "days_of_month", "dates": "days_of_month",
+    "dom": "days_of_month", "month_day": "days_of_month", "month_days": "days_of_month", "monthday": "days_of_month",
+    "monthdays": "days_of_month", "columns": "attributes", "fields": "attributes",
     "header": "name", "source": "from", "hash": "transform",
 }  # fmt: skip
 
@@ -200,7 +204,7 @@ def _column_meant(name: str, entry: dict[str, Any]) -> str:
 
 def _meant(location: Location) -> str | None:
     name, siblings = str(location[-1]).partition(":")[0], _siblings(location)
-    known = _MEANT.get(name.casefold().replace("-", "_"))
+    known = _MEANT.get("_".join(name.casefold().replace("-", " ").split()))
     return known if known in siblings else nearest(name, siblings)
 
 
