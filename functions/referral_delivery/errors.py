@@ -2,7 +2,8 @@
 
     DeliveryError
     ├── ContractError            the agreement with a client is wrong: a retry cannot help
-    │   └── ClientFileError      … as written in one of the client files
+    │   ├── ClientFileError      … as written in one of the client files
+    │   └── KeyExpired           a PGP key that a file would be encrypted to has expired
     ├── DataError                the lake is not as its contract says: a retry cannot help
     │   ├── MissingAttribute
     │   ├── WrongType
@@ -11,6 +12,7 @@
     │   ├── MissingLake
     │   └── TooManyObjects
     ├── ForeignObject            a backfill's name is taken by an object that no delivery of ours wrote
+    ├── EncryptionFailed         the process that encrypts has ended before the file was whole
     ├── Overtaken                another run holds the client's lease by now
     ├── CursorMovedBack          a cursor stands before a delivery that is in the ledger
     ├── UnreadableRecord         an item of the ledger is not as any version has written it
@@ -66,6 +68,10 @@ class ClientFileError(ContractError):
         self.findings = tuple(findings)
 
 
+class KeyExpired(ContractError):
+    """A key that a client's file would be encrypted to has expired; the message names it and its day."""
+
+
 class DataError(DeliveryError):
     """The lake holds something that its contract rules out; the message names the object or column."""
 
@@ -96,6 +102,10 @@ class TooManyObjects(DataError):
 
 class ForeignObject(DeliveryError):
     """An object that is not ours has the name of a backfill."""
+
+
+class EncryptionFailed(DeliveryError):
+    """The process that encrypts has ended before the file was whole; the message has its words."""
 
 
 class Overtaken(DeliveryError):
