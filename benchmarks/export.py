@@ -15,7 +15,8 @@ from benchmarks.process import measured, middle
 from benchmarks.report import MEMORY_MB, MIB, Result, Table
 from benchmarks.system import COLUMNS, FIRST_HOUR, SECRET, BenchSystem, quiet, running
 from local_aws.emulator import ACCOUNT_ID
-from referral_delivery.agreement.contract import Compression, Contract, FileFormat
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.file_format import Compression, FileFormat
 from referral_delivery.file.upload import DOWNLOADS
 from referralctl.output import talk
 

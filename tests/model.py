@@ -177,7 +177,14 @@ class MemoryUploads(Uploads):
     conflicts: int = 0
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def upload(self, key: str, blocks: Iterable[bytes], *, metadata: Mapping[str, str]) -> UploadedParts:
+    def upload(
+        self,
+        key: str,
+        blocks: Iterable[bytes],
+        *,
+        content_type: str,  # noqa: ARG002 - nobody asks the model for it
+        metadata: Mapping[str, str],
+    ) -> UploadedParts:
         body, upload_id = b"".join(blocks), f"upload-{next(self._ids)}"
         self.in_progress[upload_id] = (key, body, dict(metadata))
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -260,7 +267,14 @@ class MemoryWriter(FileWriter):
     """Writes the names of a selection's rows."""
 
     def write(
-        self, contract: Contract, selection: Selection, *, key: str, metadata: Mapping[str, str], skip_empty: bool
+        self,
+        contract: Contract,
+        selection: Selection,
+        *,
+        key: str,
+        metadata: Mapping[str, str],
+        skip_empty: bool,
+        first_key: str | None = None,  # noqa: ARG002 - nothing is packed here
     ) -> Written | None:
         if any(column.source == MISSING for column in contract.attributes):
             raise MissingAttribute(MISSING)
@@ -269,5 +283,6 @@ class MemoryWriter(FileWriter):
         rows += [each.key for each in selection.new if stamps[each.key] < window.end]
         if skip_empty and not rows:
             return None
-        parts: UploadedParts = self.uploads.upload(key, ["\n".join(rows).encode()], metadata=metadata)
+        body = ["\n".join(rows).encode()]
+        parts: UploadedParts = self.uploads.upload(key, body, content_type="text/csv", metadata=metadata)
         return Written(replace(parts, plain_hash=parts.sha256), len(rows), 0)

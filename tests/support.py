@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.contract import Contract
-from referral_delivery.file.encode import CsvStream
+from referral_delivery.file import encode
+from referral_delivery.file.pack import packed
+from referral_delivery.file.rows import RowStream
 from referral_delivery.lake import query
 from referral_delivery.lake.objects import Lake, Selection
 from referral_delivery.window import HOUR, Window
@@ -126,11 +128,24 @@ def delivered(
     window: Window | None = None,
     **fields: Any,
 ) -> str:
-    """The file of a lake's objects, of which those named `seen` had been read before."""
+    """The text file of a lake's objects, of which those named `seen` had been read before."""
+    return file_of(con, lake, contract(**fields), seen=seen, window=window).decode()
+
+
+def file_of(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    agreed: Contract,
+    *,
+    seen: Collection[bytes] = (),
+    window: Window | None = None,
+) -> bytes:
+    """The bytes of a file, as they would be uploaded."""
     window = window or Window(utc("2026-11-20 00:00"), utc("2026-11-21 00:00"))
     selection = selected(lake, window, seen=seen)
-    with CsvStream(con, query.rows(con, contract(**fields), selection, lake)) as stream:
-        return b"".join(stream).decode()
+    with RowStream(con, encode.copies(query.rows(con, agreed, selection, lake), agreed.file)) as stream:
+        plain = encode.finished(stream, agreed.file)
+        return b"".join(packed(plain, agreed.file.compression, name=f"inside.{agreed.file.format}"))
 
 
 def selected(lake: Lake, window: Window, *, client: str = "acme", seen: Collection[bytes] = ()) -> Selection:

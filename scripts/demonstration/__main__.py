@@ -223,7 +223,7 @@ def _expected(client: Client, *, first: int, count: int) -> list[tuple[str, ...]
         referral = dict(zip(COLUMNS, row, strict=True))
         values = []
         for column in client.attributes:
-            value = referral[column.source]
+            value = referral[str(column.source)]
             if column.source == "opted_in_at" and value:
                 value = value.replace(" ", "T") + ".000000Z"
             if column.transform and value:

@@ -15,7 +15,7 @@ from referral_delivery.delivery.export import Exporter
 from referral_delivery.delivery.plan import Pace
 from referral_delivery.delivery.report import Request
 from referral_delivery.delivery.resend import resend
-from referral_delivery.file import encode
+from referral_delivery.file import rows
 from referral_delivery.file.upload import Uploads
 from referral_delivery.file.writer import FileWriter
 from referral_delivery.lake import connection
@@ -109,13 +109,13 @@ def _run(exporter: Exporter, asked: dict[str, Any]) -> None:
 
 
 def _count_blocks(counter: Counter) -> None:
-    original = encode.CsvStream._block
+    original = rows.RowStream._block
 
-    def counted(self: encode.CsvStream) -> bytes:
+    def counted(self: rows.RowStream) -> bytes:
         counter()
         return original(self)
 
-    setattr(encode.CsvStream, "_block", counted)  # noqa: B010
+    setattr(rows.RowStream, "_block", counted)  # noqa: B010
 
 
 if __name__ == "__main__":

@@ -186,7 +186,8 @@ def _answers(uploads: Uploads, folder: str, operations: list[tuple[str, int]]) -
             "put_new": lambda key=key: uploads.put_new(key, b"small", content_type="text/csv"),  # type: ignore[misc]
         }
         if name == "upload":
-            parts = uploads.upload(key, [b"body-", str(number).encode()], metadata={"n": str(number)})
+            body, metadata = [b"body-", str(number).encode()], {"n": str(number)}
+            parts = uploads.upload(key, body, content_type="text/csv", metadata=metadata)
             made.append((key, parts))
             answers.append((parts.size_bytes, parts.sha256))
         elif name in ("complete", "abort") and made:

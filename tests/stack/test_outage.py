@@ -7,7 +7,9 @@ from itertools import product
 import duckdb
 import pytest
 
-from referral_delivery.file.encode import CsvStream
+from referral_delivery.agreement.file_format import FileFormat
+from referral_delivery.file import encode
+from referral_delivery.file.rows import RowStream
 from referral_delivery.lake import query
 from referral_delivery.lake.connection import connect
 from referral_delivery.window import Window
@@ -61,7 +63,7 @@ def found(lab: Lab, con: duckdb.DuckDBPyConnection) -> query.Query:
 
 def read(con: duckdb.DuckDBPyConnection, rows: query.Query) -> bytes:
     """The client's file."""
-    with CsvStream(con, rows) as stream:
+    with RowStream(con, encode.copies(rows, FileFormat())) as stream:
         return b"".join(stream)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.client import Client
-from referral_delivery.agreement.client_file.wording import FIELDS
+from referral_delivery.agreement.client_file.words import FIELDS
 from referral_delivery.agreement.client_files import json_schema, load
 from referral_delivery.agreement.cron import expressions
 from referral_delivery.agreement.schedule import INTERVALS
@@ -28,6 +28,7 @@ NAMES = {
     "ATTRIBUTES": ", ".join(CATALOGUE),
     "FIELDS": "client, contact, campaign_type, deliver_from, keys, schedule, attributes, file, expect_within, "
     "collect_within, notices",
+    "COLUMN": "name, from, value, format, timezone, places, map, if_empty, if_no_match, transform",
     "INTERVALS": ", ".join(INTERVALS),
 }
 CASES = yaml.safe_load((Path(__file__).parent / "client_file_cases.yaml").read_text(encoding="utf-8"))
@@ -42,7 +43,7 @@ JARGON = re.compile(
     re.IGNORECASE,
 )
 # `none` is a compression, and {sequence} a delivery's number.
-NO_JARGON = re.compile(r"`[^`]*`|\{[^}]*\}|one of none, gzip")
+NO_JARGON = re.compile(r"`[^`]*`|\{[^}]*\}|one of none, gzip, zip")
 # What no JSON Schema can say: keys, zones and templates; and of other fields their relations and repetitions.
 ONLY_CHECKED = ("keys.0.public_key", "schedule.timezone", "file.name")
 ONLY_WHEN_CHECKED = {

@@ -234,7 +234,7 @@ def test_a_format_whose_width_or_value_is_not_certain_is_refused(field: str, exp
     assert refused.value.do == do
 
 
-FIELDS = "only the fields {client}, {start}, {end}, {sequence}"
+FIELDS = "only the fields {client}, {start}, {end}, {sequence}, {day_sequence}"
 LIKE_THE_DEFAULT = f"write it like `{file_name.DEFAULT_TEMPLATE}`"
 
 

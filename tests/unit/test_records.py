@@ -154,7 +154,7 @@ def test_a_sealed_delivery_of_the_first_version_is_read_with_its_contract(first_
         ("email_sha256", "email", "text"),
         ("bid_price", "bid_price", "decimal"),
     ]
-    assert (kept.file.extension, kept.file.manifest) == (".csv.gz", True)
+    assert (kept.file.ending, kept.file.manifest) == (".csv.gz", True)
     parts = UploadedParts("upload-1", ETAGS, 16_777_300, "ab" * 32)
     assert claim.sealed == sealed(contract=kept.hash, parts=parts, fence=41, run=None)
     assert (claim.position, claim.sequence, claim.fence, claim.attempt) == (WINDOW.start, 6, 41, 3)

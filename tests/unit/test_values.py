@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from referral_delivery.agreement.contract import Column
+from referral_delivery.agreement.column import Column
 from referral_delivery.errors import InexactValue
 from referral_delivery.lake.refusals import OBJECT_COLUMN, explained
+from referral_delivery.lake.shaping import Parameters, steps
 from referral_delivery.lake.values import Stored, value_of
 
 # FIPS 180-2 appendix B and RFC 1321 appendix A.5.
@@ -33,12 +34,17 @@ def written(value: object, type_: str = "VARCHAR", source: str = "email", **colu
     return found
 
 
-def all_written(values: Sequence[object], type_: str, source: str, **column: Any) -> list[Any]:
-    sql = value_of(Column.model_validate({"name": "x", "from": source, **column}), Stored("Odd \"name'", type_))
+def all_written(values: Sequence[object], type_: str, source: str, *, guard: bool = False, **column: Any) -> list[Any]:
+    agreed = Column.model_validate({"name": "x", "from": source, **column})
+    sql = value_of(agreed, Stored("Odd \"name'", type_))
     rows = f'SELECT unnest($values::{type_}[]) AS "Odd ""name\'", \'s3://lake/o.parquet\' AS "{OBJECT_COLUMN}"'
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        return [found for (found,) in con.execute(f"SELECT {sql} FROM ({rows})", {"values": list(values)}).fetchall()]
+        parameters = Parameters({"values": list(values)})
+        sql = f'SELECT {sql} AS x, "{OBJECT_COLUMN}" FROM ({rows})'
+        for step in steps(agreed, parameters, guard=guard):
+            sql = f'SELECT {step("x")} AS x, "{OBJECT_COLUMN}" FROM ({sql})'
+        return [found for found, _ in con.execute(sql, parameters.values).fetchall()]
 
 
 @pytest.mark.parametrize("value", ["abc", "  ABC ", "\tAbc\r\n"])

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from referral_delivery.agreement import key_formats, public_key, spellings
 from referral_delivery.agreement.address import ADDRESS, MAX_ADDRESS_CHARACTERS, one_address
 from referral_delivery.agreement.attributes import CATALOGUE, CampaignType, allowed, refused
-from referral_delivery.agreement.contract import CLIENT_NAME, Column, Contract
+from referral_delivery.agreement.column import Column
+from referral_delivery.agreement.contract import CLIENT_NAME, Contract
 from referral_delivery.agreement.duration import Duration
 from referral_delivery.agreement.notices import SECRETS, Notices
 from referral_delivery.agreement.public_key import PublicKey
@@ -182,7 +183,7 @@ class Client(Contract):
     @field_validator("campaign_type")
     @classmethod
     def _may_receive_its_attributes(cls, campaign_type: CampaignType, info: ValidationInfo) -> CampaignType:
-        sources = [column.source for column in info.data.get("attributes", ())]
+        sources = [column.source for column in info.data.get("attributes", ()) if column.source]
         if personal := refused(dict.fromkeys(sources), campaign_type):
             names = ", ".join(f"`{name}`" for name in personal)
             raise Refused(

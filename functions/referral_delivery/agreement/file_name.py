@@ -6,8 +6,10 @@ different names, capitals aside: Windows takes `A` and `a` for the same. That is
 - A name is made of fixed text, of parts of times whose width is fixed, and of the sequence, whose width never
   shrinks as it grows. If two names are of the same length, then each piece is of the same width in both. So two
   names are the same only where each of their pieces is, and a name determines all that its pieces say.
-- Two deliveries of a client differ in their sequences, in their starts and in their ends, which are whole seconds.
-  So it is enough that a name says the sequence, or a start or an end down to the second.
+- Two deliveries of a client differ in their sequences, in their starts and in their ends, which are whole seconds;
+  those of which the windows end on the same day, UTC, differ in their day_sequences. So it is enough that a name says
+  the sequence, or a start or an end down to the second, or the day of an end and the day_sequence.
+- There is one number without a fixed width: sequence or day_sequence, never both.
 - Nothing but fixed text holds a `_`, so all names of a template have as many. A resend's `…_r2` has one more than
   the name that it is made from, and is no other delivery's.
 """
@@ -20,7 +22,7 @@ from datetime import UTC, datetime
 from referral_delivery.agreement.refusal import Refused, nearest
 
 DEFAULT_TEMPLATE = "referrals_{client}_{end:%Y%m%dT%H%M%SZ}_{sequence:06d}"
-FIELDS = ("client", "start", "end", "sequence")
+FIELDS = ("client", "start", "end", "sequence", "day_sequence")
 # Each as wide for one moment as for any other; names of days and months are English, because a Python program keeps
 # the C locale's unless it asks for others. https://docs.python.org/3/library/locale.html
 DIRECTIVES = "YymbdjGVuaHIpMS"
@@ -39,9 +41,11 @@ MAX_NAME_CHARACTERS = 200
 _SAFE = "A-Za-z0-9._-"
 _SAFE_NAME = re.compile(rf"[A-Za-z0-9_][{_SAFE}]*")
 _OF_A_TIME = re.compile(rf"(?=.*%)(?:[{_SAFE}]|%[{DIRECTIVES}])+")
+_OF_A_DAY = ("year", "month", "day")
 # As other programs write a time's parts; here such letters would stand in every name.
 _LETTERS_OF_A_TIME = re.compile(r"YY|MM|DD|HH|SS", re.IGNORECASE)
-_EXTENSION = re.compile(r"\.(?:csv|gz|zip)(?:\.(?:gz|zip))?$", re.IGNORECASE)
+_ENDINGS = "csv|tsv|psv|txt|json|jsonl|ndjson|parquet|gz|zip|pgp|gpg|asc"
+_EXTENSION = re.compile(rf"(?:\.(?:{_ENDINGS}))+$", re.IGNORECASE)
 _OF_A_SEQUENCE = re.compile(r"(?:0[1-9][0-9]?)?[dxX]?")
 _LONGEST_CLIENT = "c" * 32
 _LARGE_SEQUENCE = 10**9
@@ -51,9 +55,17 @@ _BACKFILL = {0: "referrals", 2: "backfill"}
 _PARTS_OF_A_BACKFILL = 5
 
 
-def render(template: str, *, client: str, start: datetime, end: datetime, sequence: int) -> str:
-    """The name, without extension, of a delivery's file; `start` and `end` are UTC."""
-    return template.format(client=client, start=start, end=end, sequence=sequence)
+def render(template: str, *, client: str, start: datetime, end: datetime, sequence: int, day_sequence: int = 1) -> str:
+    """The name, without extension, of a delivery's file; `start` and `end` are UTC.
+
+    `day_sequence` counts the files of the day, UTC, on which their windows end, from 1.
+    """
+    return template.format(client=client, start=start, end=end, sequence=sequence, day_sequence=day_sequence)
+
+
+def counts_days(template: str) -> bool:
+    """Whether its names say a day_sequence."""
+    return any(field == "day_sequence" for _, field, _ in _pieces(template))
 
 
 def check(template: str) -> str:
@@ -67,10 +79,12 @@ def check(template: str) -> str:
         raise Refused(
             found=f"a template that ends in `{extension[0]}`",
             expected="a name without its extension, which follows from the format and the compression",
-            do=f"leave out `{extension[0]}`",
+            do=f"leave out `{extension[0]}`, or say it beside the name: `extension: {extension[0]}`",
         )
     _check_safe(template)
-    if "sequence" not in told:
+    if "day_sequence" in told:
+        _check_day(told)
+    elif "sequence" not in told:
         _check_distinct({field: told[field] for field in ("end", "start") if field in told})
     if _may_be_a_backfill(template):
         raise Refused(
@@ -105,12 +119,12 @@ def _check_spec(field: str, spec: str) -> None:
     if field == "client":
         if spec:
             raise Refused(found=found, expected="the client's name as it is", do="write it `{client}`")
-    elif field == "sequence":
+    elif field in ("sequence", "day_sequence"):
         if not _OF_A_SEQUENCE.fullmatch(spec):
             raise Refused(
                 found=found,
                 expected="a whole number, with leading zeros or without",
-                do="write it like `{sequence:06d}`",
+                do="write it like `{sequence:06d}`" if field == "sequence" else "write it like `{day_sequence:02d}`",
             )
     elif not _OF_A_TIME.fullmatch(spec) or _LETTERS_OF_A_TIME.search(re.sub("%.", "%", spec)):
         raise Refused(
@@ -142,7 +156,7 @@ def _shown(text: str) -> str:
 
 
 def _sample(template: str, *, client: str, sequence: int) -> str:
-    return render(template, client=client, start=_MOMENT, end=_MOMENT, sequence=sequence)
+    return render(template, client=client, start=_MOMENT, end=_MOMENT, sequence=sequence, day_sequence=sequence)
 
 
 def _check_distinct(told: dict[str, set[str]]) -> None:
@@ -159,6 +173,20 @@ def _check_distinct(told: dict[str, set[str]]) -> None:
             expected=f"a template that tells deliveries {_alike(units)} apart",
             do=f"add `{{sequence:06d}}`, or the {_listed(units)} "
             f"(`{''.join('%' + _TOLD_BY[unit][0] for unit in units)}`) to `{{{field}:…}}`",
+        )
+
+
+def _check_day(told: dict[str, set[str]]) -> None:
+    """Refuse a template with a day_sequence that does not say which day, or that has the sequence too."""
+    if "sequence" in told:
+        raise Refused(
+            found="a template with both `{sequence}` and `{day_sequence}`", expected="one of them", do="remove one"
+        )
+    units = [unit for unit in _missing(told.get("end", set())) if unit in _OF_A_DAY]
+    if units:
+        raise Refused(
+            expected="a template that says on which day the window ended",
+            do=f"add the {_listed(units)} as in `{{end:%Y%m%d}}_{{day_sequence:02d}}`",
         )
 
 

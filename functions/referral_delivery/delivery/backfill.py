@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from referral_delivery.agreement.contract import Contract, WhenEmpty
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.file_format import WhenEmpty
 from referral_delivery.delivery.plan import MAX_NAMED_OBJECTS
 from referral_delivery.delivery.publish import publish_manifest
 from referral_delivery.delivery.report import Report, Status
@@ -82,7 +83,7 @@ def covered_by(ledger: Ledger, client: str, window: Window) -> list[Delivery]:
 def key_of(contract: Contract, window: Window) -> str:
     """The key of a window's backfill: the same for the same window."""
     name = f"referrals_{contract.client}_backfill_{window.start:{_COMPACT}}_{window.end:{_COMPACT}}"
-    return f"{DOWNLOADS}/{contract.client}/{name}{contract.file.extension}"
+    return f"{DOWNLOADS}/{contract.client}/{name}{contract.file.ending}"
 
 
 def _seal(

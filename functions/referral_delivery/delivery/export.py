@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from referral_delivery.agreement import file_name
-from referral_delivery.agreement.contract import WhenEmpty
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.file_format import WhenEmpty
 from referral_delivery.delivery.lease import Renewal, take_turn
 from referral_delivery.delivery.plan import Pace, Plan, plan
 from referral_delivery.delivery.publish import Publisher, metadata_of
@@ -203,10 +204,23 @@ class Exporter:
     def _key(self, request: Request, window: Window, sequence: int, *, name_is_taken: bool) -> str:
         contract = request.contract
         name = file_name.render(
-            contract.file.name, client=contract.client, start=window.start, end=window.end, sequence=sequence
+            contract.file.name,
+            client=contract.client,
+            start=window.start,
+            end=window.end,
+            sequence=sequence,
+            day_sequence=self._day_sequence(contract, window),
         )
-        key, extension = f"{DOWNLOADS}/{contract.client}/{name}{contract.file.extension}", contract.file.extension
+        key, extension = f"{DOWNLOADS}/{contract.client}/{name}{contract.file.ending}", contract.file.ending
         return self.writer.uploads.free_key(key, extension, mark="_") if name_is_taken else key
+
+    def _day_sequence(self, contract: Contract, window: Window) -> int:
+        """How many files this is of the day on which its window ends, if anybody wants to know."""
+        if not file_name.counts_days(contract.file.name):
+            return 1
+        day = midnight(window.end.date())
+        before = self.ledger.deliveries(contract.client, since=day)
+        return 1 + sum(1 for each in before if each.sequence and day <= each.window.end < window.end)
 
     def _start(self, claim: Claim, request: Request) -> datetime:
         """The first moment whose referrals the client has not received, and is to receive."""

@@ -104,7 +104,7 @@ def write_again(
         seen=[found for found in listed if found.name_hash in read_before and window.touches(found.hour)],
         new=[found for found in listed if found.name_hash in made.objects],
     )
-    written = writer.write(contract, selection, key=key, metadata=metadata, skip_empty=False)
+    written = writer.write(contract, selection, key=key, metadata=metadata, skip_empty=False, first_key=made.key)
     assert written is not None  # noqa: S101 - nothing is skipped
     return written
 

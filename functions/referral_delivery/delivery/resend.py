@@ -30,7 +30,7 @@ def resend(
         status = Status.RESENT_BEFORE if known.key else Status.LAKE_CHANGED
         return Report(client, status, [replace(original, occasion=Occasion.RESEND, key=known.key, sha256=known.sha256)])
     contract, uploads = ledger.contract(client, original.contract), writer.uploads
-    for key in names(str(original.key), contract.file.extension, mark=MARK):
+    for key in names(str(original.key), contract.file.ending, mark=MARK):
         taken = uploads.metadata(key)
         if taken is not None and taken.get("request") != request:
             continue

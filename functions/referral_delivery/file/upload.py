@@ -24,7 +24,6 @@ PART_BYTES = 8 * 1024 * 1024
 _PARTS_OF_A_SIZE = 1_000
 MAX_PARTS = 5_000
 _PARTS_IN_FLIGHT = 3
-CONTENT_TYPES = {".csv": "text/csv; charset=utf-8", ".csv.gz": "application/gzip"}
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,13 @@ class Uploads:
         self._s3 = s3
         self.bucket = bucket
 
-    def upload(self, key: str, blocks: Iterable[bytes], *, metadata: Mapping[str, str]) -> UploadedParts:
+    def upload(
+        self, key: str, blocks: Iterable[bytes], *, content_type: str, metadata: Mapping[str, str]
+    ) -> UploadedParts:
         """Upload the stream as parts; a failure anywhere aborts the upload and is raised.
 
         Metadata is fixed when the upload is created, before a byte is known.
         """
-        content_type = next(type_ for suffix, type_ in CONTENT_TYPES.items() if key.endswith(suffix))
         upload_id = self._s3.create_multipart_upload(
             Bucket=self.bucket, Key=key, ContentType=content_type, Metadata=dict(metadata)
         )["UploadId"]
@@ -156,7 +156,7 @@ def _bare(etag: str) -> str:
 
 
 def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The stream, cut into parts of `part_bytes`; the last may be shorter. No bytes make no part."""
+    """The stream, cut into parts of `part_bytes`; the last may be shorter. An upload needs a part: no bytes are one."""
     part, number = bytearray(), 1
     for block in blocks:
         part += block
@@ -164,7 +164,7 @@ def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield bytes(part[:size])
             del part[:size]
             number += 1
-    if part:
+    if part or number == 1:
         yield bytes(part)
 
 

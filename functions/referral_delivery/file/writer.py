@@ -7,8 +7,11 @@ from itertools import chain, islice
 import duckdb
 
 from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.file_format import Compression, FileFormat
 from referral_delivery.errors import DataError
-from referral_delivery.file.encode import CsvStream, Hashed, compressed
+from referral_delivery.file import encode
+from referral_delivery.file.pack import Hashed, packed
+from referral_delivery.file.rows import RowStream
 from referral_delivery.file.upload import UploadedParts, Uploads
 from referral_delivery.lake import query
 from referral_delivery.lake.objects import Lake, Selection
@@ -33,15 +36,25 @@ class FileWriter:
     connect: Callable[[], duckdb.DuckDBPyConnection]
 
     def write(
-        self, contract: Contract, selection: Selection, *, key: str, metadata: Mapping[str, str], skip_empty: bool
+        self,
+        contract: Contract,
+        selection: Selection,
+        *,
+        key: str,
+        metadata: Mapping[str, str],
+        skip_empty: bool,
+        first_key: str | None = None,
     ) -> Written | None:
         """Upload the selection's rows under `key`; None, and no upload, for no rows that are to be skipped.
 
-        A DataError says client and window too.
+        `first_key` is the one under which they were delivered before. A DataError says client and window too.
         """
+        inside = _name_inside(first_key or key, contract.file)
         try:
             with self.connect() as con:
-                return self._write(con, contract, selection, key=key, metadata=metadata, skip_empty=skip_empty)
+                return self._write(
+                    con, contract, selection, key=key, inside=inside, metadata=metadata, skip_empty=skip_empty
+                )
         except DataError as error:
             window = selection.window
             raise type(error)(
@@ -55,19 +68,27 @@ class FileWriter:
         selection: Selection,
         *,
         key: str,
+        inside: str,
         metadata: Mapping[str, str],
         skip_empty: bool,
     ) -> Written | None:
-        rows = query.rows(con, contract, selection, self.lake)
+        rows, file = query.rows(con, contract, selection, self.lake), contract.file
         late_rows = query.count_late(con, rows)
-        with CsvStream(con, rows) as stream:
+        with RowStream(con, encode.copies(rows, file)) as stream:
             blocks = iter(stream)
             # A stream of less than two blocks has been read to its end by this, and its rows are known.
             head = list(islice(blocks, 2))
             if stream.rows == 0 and skip_empty:
                 return None
-            plain = Hashed(chain(head, blocks))
-            parts = self.uploads.upload(key, compressed(plain, contract.file.compression), metadata=metadata)
+            plain = Hashed(encode.finished(chain(head, blocks), file))
+            written = packed(plain, Compression(file.compression), name=inside)
+            parts = self.uploads.upload(key, written, content_type=file.content_type, metadata=metadata)
         parts = replace(parts, plain_hash=plain.hash)
         assert stream.rows is not None  # noqa: S101 - the upload has read the stream to its end
         return Written(parts, stream.rows, late_rows)
+
+
+def _name_inside(key: str, file: FileFormat) -> str:
+    """What a zip calls the file in it."""
+    name = key.rsplit("/", 1)[1]
+    return f"{name.removesuffix(file.ending)}.{file.format}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from referral_delivery.agreement.contract import Column
+from referral_delivery.agreement.column import Column
 from referral_delivery.errors import MissingAttribute, UnreadableObject, WrongType
 from referral_delivery.lake.connection import requests_in_flight
 from referral_delivery.lake.refusals import fetch
@@ -65,7 +65,8 @@ def footers(con: duckdb.DuckDBPyConnection, sizes: Mapping[str, int], columns: I
     """
     if not (urls := list(sizes)):
         return {}
-    wanted = {column.source: column for column in (Column.model_validate(ARRIVAL), *columns)}
+    needed = (Column.model_validate(ARRIVAL), *columns)
+    wanted = {column.source: column for column in needed if column.source is not None}
     with requests_in_flight(con, len(urls)):
         schemas = fetch(con, _SCHEMAS, {"urls": urls})
     found = {}

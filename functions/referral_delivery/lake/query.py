@@ -1,9 +1,10 @@
-"""The rows of one delivery: which objects are read together, in which order, and their SELECTs.
+"""The rows of one delivery: which objects are read together, in which order, and their SELECTs of texts.
 
 Order: seen objects before new ones; of each, groups of the same columns by their first object's key; within a group by
 key, within an object as it was written. So the same selection gives the same bytes.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -12,12 +13,15 @@ from typing import Any
 
 import duckdb
 
+from referral_delivery.agreement.column import Column
 from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.file_format import Format
 from referral_delivery.errors import UnreadableObject
 from referral_delivery.lake.columns import ARRIVAL, Footer, Layout, footers
 from referral_delivery.lake.connection import forget_what_is_read, identifier, requests_in_flight
 from referral_delivery.lake.objects import Lake, LakeObject, Selection
 from referral_delivery.lake.refusals import OBJECT, OBJECT_COLUMN, fetch, refusal
+from referral_delivery.lake.shaping import Parameters, constant, is_refusing, steps
 from referral_delivery.lake.values import value_of
 
 # Objects of up to this size on average are bound by S3's answers and not by the CPU: they are fetched ahead.
@@ -26,31 +30,40 @@ SMALL_OBJECT_BYTES = 1024 * 1024
 _AHEAD_BYTES = 64 * 1024 * 1024
 # So much of an object's end comes with its footer, in the same request.
 _TAIL_BYTES = 16 * 1024
-
-_READ = f"read_parquet($urls, filename = {OBJECT_COLUMN!r}, hive_partitioning = false)"
+_NAMED = re.compile(r"\$([a-z_]+[0-9]*)")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A SELECT over objects of one group; `ahead` fetches first what it reads, with many requests at once."""
+    """A SELECT over so many objects of one group; `ahead` fetches first what it reads, with many requests at once."""
 
     sql: str
     parameters: Mapping[str, Any]
+    objects: int
     ahead: "Batch | None" = None
 
     def fetch(self, con: duckdb.DuckDBPyConnection) -> list[Any]:
         """Its rows, where they are few; many requests are under way."""
-        with requests_in_flight(con, len(self.parameters["urls"])):
+        with requests_in_flight(con, self.objects):
             return fetch(con, self.sql, dict(self.parameters))
 
 
 @dataclass(frozen=True)
 class Query:
-    """The rows of a file: its header, and the batches that hold them, in order."""
+    """The rows of a file: its columns, and the batches that hold them, in order.
 
-    header: Sequence[str]
+    A batch gives each column's text, named by `text_of` its position, and, where the file's format may refuse one,
+    each row's object as OBJECT. What batches call a parameter by the same name is the same.
+    """
+
+    columns: Sequence[Column]
     batches: Sequence[Batch] = ()
     late: Sequence[Batch] = ()
+
+
+def text_of(position: int) -> str:
+    """What a batch calls the column at a position, from 0."""
+    return f"c{position}"
 
 
 @dataclass(frozen=True)
@@ -67,10 +80,51 @@ class _Group:
         assert stored is not None  # noqa: S101 - `footers` refuses objects without it
         return identifier(stored.name)
 
-    def batch(self, columns: str, condition: str, bounds: Mapping[str, Any], *, ahead: Batch | None = None) -> Batch:
-        """The columns of the rows that meet the condition; of the bounds, those that it names are parameters."""
-        used = {name: value for name, value in bounds.items() if f"${name}" in condition}
-        return Batch(f"SELECT {columns} FROM {_READ} WHERE {condition}", {**used, "urls": self.urls}, ahead)
+
+class _Selects:
+    """The SELECTs of one contract, and their parameters."""
+
+    def __init__(self, contract: Contract, bounds: Mapping[str, Any]) -> None:
+        self._columns, self._parameters = contract.attributes, Parameters(dict(bounds))
+        file = contract.file
+        self._steps = [steps(each, self._parameters, guard=file.formula_guard) for each in self._columns]
+        self._constants = [constant(each, self._parameters) if each.source is None else None for each in self._columns]
+        self._names_objects = file.format == Format.PARQUET or any(map(is_refusing, self._columns))
+
+    def rows(self, group: _Group, condition: str, ahead: Batch | None) -> Batch:
+        """The columns of those of a group's rows that meet the condition."""
+        values = [
+            said or value_of(column, group.layout[column.source or ""])
+            for said, column in zip(self._constants, self._columns, strict=True)
+        ]
+        sql = f"SELECT {self._named(values)} {self._from(group.urls)} WHERE {condition}"
+        for number in range(max(map(len, self._steps))):
+            texts = [
+                done[number](text_of(position)) if number < len(done) else text_of(position)
+                for position, done in enumerate(self._steps)
+            ]
+            sql = f"SELECT {self._named(texts)} FROM ({sql})"
+        return self._batch(sql, group.urls, ahead)
+
+    def count(self, group: _Group, condition: str) -> Batch:
+        """How many of a group's rows meet the condition."""
+        return self._batch(f"SELECT count(*) {self._from(group.urls)} WHERE {condition}", group.urls)
+
+    def touch(self, group: _Group, urls: Sequence[str]) -> Batch:
+        """What reads all that is wanted of some of a group's objects."""
+        read = ", ".join(f"max(hash({identifier(stored.name)}))" for _, stored in group.layout.columns)
+        return self._batch(f"SELECT {read} {self._from(urls)}", urls)
+
+    def _named(self, texts: Sequence[str]) -> str:
+        named = [f"{text} AS {text_of(position)}" for position, text in enumerate(texts)]
+        return ", ".join([*named, OBJECT] if self._names_objects else named)
+
+    def _from(self, urls: Sequence[str]) -> str:
+        return f"FROM read_parquet({self._parameters(urls)}, filename = {OBJECT_COLUMN!r}, hive_partitioning = false)"
+
+    def _batch(self, sql: str, urls: Sequence[str], ahead: Batch | None = None) -> Batch:
+        # DuckDB takes no parameter that a query does not name.
+        return Batch(sql, {name: self._parameters.values[name] for name in _NAMED.findall(sql)}, len(urls), ahead)
 
 
 def rows(con: duckdb.DuckDBPyConnection, contract: Contract, selection: Selection, lake: Lake) -> Query:
@@ -83,15 +137,14 @@ def rows(con: duckdb.DuckDBPyConnection, contract: Contract, selection: Selectio
     small = sum(sizes.values()) <= SMALL_OBJECT_BYTES * len(sizes)
     if not small:
         forget_what_is_read(con)
-    bounds, batches = _bounds(contract, selection), []
+    selects, batches = _Selects(contract, _bounds(contract, selection)), []
     for objects, condition in ((selection.seen, _of_seen), (selection.new, _of_new)):
         for group in _groups(objects, known, lake):
-            columns = _selected(contract, group.layout)
             for part in _parts(group, known) if small else [group]:
-                ahead = _ahead(part, known) if small else None
-                batches.append(part.batch(columns, condition(part.arrival), bounds, ahead=ahead))
-    late = [group.batch("count(*)", _of_late(group.arrival), bounds) for group in _groups(selection.late, known, lake)]
-    return Query([column.name for column in contract.attributes], batches, late)
+                ahead = _ahead(selects, part, known) if small else None
+                batches.append(selects.rows(part, condition(part.arrival), ahead))
+    late = [selects.count(group, _of_late(group.arrival)) for group in _groups(selection.late, known, lake)]
+    return Query(contract.attributes, batches, late)
 
 
 def count_late(con: duckdb.DuckDBPyConnection, query: Query) -> int:
@@ -117,21 +170,10 @@ def _parts(group: _Group, known: Mapping[str, Footer]) -> Iterator[_Group]:
         yield _Group(group.layout, [url for _, url in part])
 
 
-def _ahead(part: _Group, known: Mapping[str, Footer]) -> Batch | None:
+def _ahead(selects: _Selects, part: _Group, known: Mapping[str, Footer]) -> Batch | None:
     """What fetches those small objects of a part that did not come with their footers."""
     urls = [url for url in part.urls if _TAIL_BYTES < known[url].size_bytes <= SMALL_OBJECT_BYTES]
-    if not urls:
-        return None
-    read = ", ".join(f"max(hash({identifier(stored.name)}))" for _, stored in part.layout.columns)
-    return Batch(f"SELECT {read} FROM {_READ}", {"urls": urls})
-
-
-def _selected(contract: Contract, layout: Layout) -> str:
-    values = [value_of(column, layout[column.source]) for column in contract.attributes]
-    if len(values) == 1:
-        # A line that is blank is no row to most readers: `""` is one.
-        values = [f"coalesce({values[0]}, '')"]
-    return ", ".join(values)
+    return selects.touch(part, urls) if urls else None
 
 
 def _bounds(contract: Contract, selection: Selection) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from referral_delivery.agreement.attributes import AttributeType
-from referral_delivery.agreement.contract import Column, Transform
+from referral_delivery.agreement.column import Column
 from referral_delivery.errors import InexactValue
 from referral_delivery.lake.connection import identifier
 from referral_delivery.lake.refusals import refusal
@@ -27,7 +27,6 @@ _INTEGERS = (
     "UINTEGER",
     "UBIGINT",
 )
-_BLANKS = " \t\r\n"
 _MICROSECONDS = "'%Y-%m-%dT%H:%M:%S.%f'"
 
 
@@ -60,14 +59,10 @@ def accepted(type_: AttributeType) -> list[str]:
 
 
 def value_of(column: Column, stored: Stored | None) -> str:
-    """The SQL of one value of a column as text; `stored` None for objects that have no such column."""
+    """The SQL of one value of a column's attribute as text; `stored` None for objects that have no such column."""
     if stored is None or stored.type == NOTHING:
         return "NULL::VARCHAR"
-    text = _FORMS[logical_type(column, stored)][stored.kind](stored)
-    if column.transform:
-        # No hash of nothing: it would look like one and the same customer in every such row.
-        return f"{Transform(column.transform)}(lower(nullif(trim({text}, '{_BLANKS}'), '')))"
-    return text
+    return _FORMS[logical_type(column, stored)][stored.kind](stored)
 
 
 def _as_cast(stored: Stored) -> str:

@@ -41,7 +41,7 @@ def resend(
         )
         if dry_run:
             original = resends.find(stack.ledger, client, sequence)
-            uploads, extension = Uploads(stack.s3, stack["delivery_bucket"]), event.contract.file.extension
+            uploads, extension = Uploads(stack.s3, stack["delivery_bucket"]), event.contract.file.ending
             key = uploads.free_key(str(original.key), extension, mark=resends.MARK)
             would(f"publish {original.rows:,} rows again as {key.rsplit('/', 1)[1]}", as_json)
             return

@@ -1,108 +1,30 @@
 """What the model refuses → findings in words: one place that maps a field and an error's type to sentences.
 
 Pydantic's own sentences ("Input should be a valid tuple") never reach a reader: a rule of ours says its words by
-`Refused`, and everything else is said by the field's line in `FIELDS`.
+`Refused`, and everything else is said by the field's line in words.py.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from referral_delivery.agreement.attributes import CATALOGUE, CampaignType
-from referral_delivery.agreement.client import MAX_KEYS_PER_USER
+from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.client_file.causes import TEMPLATE
 from referral_delivery.agreement.client_file.fields import Fields, Location
 from referral_delivery.agreement.client_file.shown import CURLY_QUOTES, NOT_SHOWN, described, masked, quoted
-from referral_delivery.agreement.contract import Compression, Transform, WhenEmpty
+from referral_delivery.agreement.client_file.words import FIELDS, MEANT, Words
+from referral_delivery.agreement.column import Transform
 from referral_delivery.agreement.key_formats import PRIVATE_KEY
-from referral_delivery.agreement.notices import MAX_ADDRESSES, MailRhythm, Occurrence
 from referral_delivery.agreement.refusal import Refused, nearest
 from referral_delivery.errors import Finding
 
-
-class Words(NamedTuple):
-    """What a field expects, and a line that would be right."""
-
-    expected: str
-    example: str
-    choices: tuple[str, ...] = ()
-    do: str = ""
-
-
-def _choice(choices: Iterable[str], example: str) -> Words:
-    names = tuple(str(choice) for choice in choices)
-    return Words(f"one of {', '.join(names)}", example, names)
-
-
 # With less, any short word is like md5.
 _ALIKE = 0.7
-_DAY = "a day that exists, as year-month-day"
-_INDENT = "write its fields below it, each indented by two blanks"
-_ENTRY = "write `- label: …` and below it, indented by two blanks more, `public_key: …`"
-_COLUMN = "an attribute's name, or the fields name, from, transform"
-_DURATION = "a number of minutes, hours or days, such as 90m, 36h or 2d"
-_OCCURRENCES = f"one or more of {', '.join(Occurrence)}"
-FIELDS: dict[str, Words] = {
-    "client": Words("3 to 32 small letters, digits and hyphens, a letter first", "client: acme"),
-    "contact": Words("one email address", "contact: crm@acme.example"),
-    "campaign_type": _choice(CampaignType, "campaign_type: email_subscription"),
-    "deliver_from": Words(_DAY, "deliver_from: 2026-11-01"),
-    "keys": Words(f"a list of at most {MAX_KEYS_PER_USER} keys, each with a hyphen before it", "keys:", do=_ENTRY),
-    "keys.*": Words("a label and a public key", "- label: crm-2026", do=_ENTRY),
-    "keys.*.label": Words("1 to 64 characters that say whose key this is", "label: crm-2026"),
-    "keys.*.public_key": Words("the one line of the client's .pub file", "public_key: ssh-ed25519 AAAA… crm@acme"),
-    "keys.*.expires": Words(_DAY, "expires: 2027-11-01"),
-    "schedule": Words("fields of its own: timezone, at or every, days or days_of_month", "schedule:", do=_INDENT),
-    "schedule.timezone": Words("a timezone by the name of a place", "timezone: Australia/Sydney"),
-    "schedule.at": Words("one or more times of day", 'at: ["06:00", "18:30"]'),
-    "schedule.at.*": Words("a time of day, 00:00 to 23:59", '"06:00"'),
-    "schedule.every": Words("minutes or hours", "every: 15m"),
-    "schedule.days": Words("one or more days of the week", "days: mon-fri"),
-    "schedule.days.*": Words("a day of the week: mon, tue, wed, thu, fri, sat or sun", "days: mon-fri"),
-    "schedule.days_of_month": Words("one or more days of the month", "days_of_month: [1, 15, last]"),
-    "attributes": Words("at least one attribute, each with a hyphen before it", "- email"),
-    "attributes.*": Words(_COLUMN, "- email"),
-    "attributes.*.name": Words("the column's header", "name: email_sha256"),
-    "attributes.*.from": Words("an attribute's name", "from: email"),
-    "attributes.*.transform": _choice(Transform, "transform: sha256"),
-    "file": Words("fields of its own, such as compression", "file:", do=f"{_INDENT}, or remove it"),
-    "file.format": Words("csv", "format: csv", ("csv",)),
-    "file.compression": _choice(Compression, "compression: gzip"),
-    "file.when_empty": _choice(WhenEmpty, "when_empty: skip"),
-    "file.manifest": Words("true or false", "manifest: true", ("true", "false")),
-    "file.name": Words("a template of the file's name", "name: referrals_{sequence:06d}"),
-    "expect_within": Words(_DURATION, "expect_within: 36h"),
-    "collect_within": Words(_DURATION, "collect_within: 2d"),
-    "notices": Words("fields of its own: webhook, email", "notices:", do=f"{_INDENT}, or remove it"),
-    "notices.webhook": Words("fields of its own: url, secret_parameter, on", "webhook:", do=_INDENT),
-    "notices.webhook.url": Words("an https:// address", "url: https://hooks.acme.example/referrals"),
-    "notices.webhook.secret_parameter": Words(
-        "the name of an SSM parameter, which starts with `/`", "secret_parameter: /referrals/acme/webhook"
-    ),
-    "notices.webhook.on": Words(_OCCURRENCES, "on: [file_available, file_late]"),
-    "notices.webhook.on.*": _choice(Occurrence, "on: [file_available, file_late]"),
-    "notices.email": Words("fields of its own: to, on, files", "email:", do=_INDENT),
-    "notices.email.to": Words(f"1 to {MAX_ADDRESSES} email addresses", "to: crm@acme.example"),
-    "notices.email.to.*": Words("one email address", "to: crm@acme.example"),
-    "notices.email.on": Words(_OCCURRENCES, "on: [file_available, file_late]"),
-    "notices.email.on.*": _choice(Occurrence, "on: [file_available, file_late]"),
-    "notices.email.files": _choice(MailRhythm, "files: daily"),
-}
-
-# What people write for a field that has another name.
-_MEANT = {
-    "name": "client", "email": "contact", "mail": "contact", "campaign": "campaign_type", "type": "campaign_type",
-    "start": "deliver_from", "start_date": "deliver_from", "key": "public_key", "ssh_key": "public_key",
-    "expiry": "expires", "valid_until": "expires", "tz": "timezone", "time_zone": "timezone", "time": "at",
-    "times": "at", "interval": "every", "weekdays": "days", "weekday": "days", "day_of_week": "days",
-    "days_of_week": "days", "days_of_the_week": "days", "date": "days_of_month", "dates": "days_of_month",
-    "dom": "days_of_month", "month_day": "days_of_month", "month_days": "days_of_month", "monthday": "days_of_month",
-    "monthdays": "days_of_month", "columns": "attributes", "fields": "attributes",
-    "header": "name", "source": "from", "hash": "transform",
-}  # fmt: skip
+# What pydantic calls a mapping's key in a place.
+_KEY = "[key]"
 
 
 def findings(error: ValidationError, path: Path, read: Fields, *, secret: bool) -> list[Finding]:
@@ -204,7 +126,7 @@ def _column_meant(name: str, entry: dict[str, Any]) -> str:
 
 def _meant(location: Location) -> str | None:
     name, siblings = str(location[-1]).partition(":")[0], _siblings(location)
-    known = _MEANT.get("_".join(name.casefold().replace("-", " ").split()))
+    known = MEANT.get("_".join(name.casefold().replace("-", " ").split()))
     return known if known in siblings else nearest(name, siblings)
 
 
@@ -243,7 +165,15 @@ def _siblings(location: Location) -> list[str]:
 
 
 def _pattern(location: Location) -> str:
-    return ".".join("*" if isinstance(step, int) else step for step in location)
+    """A place's name in FIELDS; of a list's item, or of what a map says, by `*`."""
+    pattern = ""
+    for step in location:
+        if step == _KEY:
+            break
+        named = f"{pattern}.{step}".removeprefix(".")
+        among_many = isinstance(step, int) or (named not in FIELDS and f"{pattern}.*" in FIELDS)
+        pattern = f"{pattern}.*" if among_many else named
+    return pattern
 
 
 def named(location: Location, values: Any) -> str:
