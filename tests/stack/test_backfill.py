@@ -11,7 +11,7 @@ from referral_delivery.delivery import backfill as backfills
 from referral_delivery.delivery.backfill import backfill, key_of
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.errors import ContractError, ForeignObject, TooManyObjects
-from referral_delivery.file.encode import Hashed
+from referral_delivery.file.pack import Hashed
 from referral_delivery.ledger.records import Delivery, Sealed
 from referral_delivery.ledger.table import Ledger
 from referral_delivery.window import Window

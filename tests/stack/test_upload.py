@@ -77,7 +77,7 @@ def test_parts_are_twice_as_large_after_each_so_many_of_a_size(
     monkeypatch.setattr(upload, "_PARTS_OF_A_SIZE", 2)
     cuts = [0, 1_000, 2_000, 4_000, 6_000, 10_000, 14_000, 14_001]
     whole = content(cuts[-1])
-    parts = uploads.upload(key, blocks(whole, 999), metadata={})
+    parts = uploads.upload(key, blocks(whole, 999), content_type=CSV, metadata={})
     assert parts.etags == [f'"{hashlib.md5(whole[start:end]).hexdigest()}"' for start, end in itertools.pairwise(cuts)]
     uploads.abort(key, parts.upload_id)
 
@@ -85,7 +85,7 @@ def test_parts_are_twice_as_large_after_each_so_many_of_a_size(
 def test_an_upload_that_is_gone_may_be_aborted_again_and_any_other_refusal_is_raised(
     stack: Stack, uploads: Uploads, key: str
 ) -> None:
-    parts = uploads.upload(key, iter([b"x"]), metadata={})
+    parts = uploads.upload(key, iter([b"x"]), content_type=CSV, metadata={})
     for _ in range(2):
         uploads.abort(key, parts.upload_id)
     with pytest.raises(ClientError, match="NoSuchBucket"):
