@@ -1,5 +1,6 @@
 """`referralctl backfill`: files of a past range, beside the scheduled ones."""
 
+import dataclasses
 import hashlib
 import json
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ from referral_delivery.delivery.backfill import backfill, key_of
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.errors import ContractError, ForeignObject, TooManyObjects
 from referral_delivery.file.pack import Hashed
+from referral_delivery.file.upload import NotCompleted, UploadedParts, Uploads
 from referral_delivery.ledger.records import Delivery, Sealed
 from referral_delivery.ledger.table import Ledger
 from referral_delivery.window import Window
@@ -83,19 +85,31 @@ def test_the_function_too_refuses_a_backfill_of_what_was_delivered(lab: Lab) -> 
     lab.deliver()
     window = Window(utc("2026-11-05 00:00"), utc("2026-11-06 00:00"))
     with pytest.raises(ContractError, match="already cover part of"):
-        backfill(
-            lab.ledger, lab.exporter.writer, lab.contract(), window, overlap=False, run="run", now=lab.exporter.now
-        )
+        make(lab, window)
 
 
 WINDOW = Window(utc("2026-10-05 00:00"), utc("2026-10-06 00:00"))
 
 
-def make(lab: Lab, window: Window, *, overlap: bool = False, ledger: Ledger | None = None, **changed: Any) -> Report:
+def make(
+    lab: Lab,
+    window: Window,
+    *,
+    overlap: bool = False,
+    ledger: Ledger | None = None,
+    uploads: Uploads | None = None,
+    **changed: Any,
+) -> Report:
     exporter = lab.exporter
-    ledger = ledger or exporter.ledger
+    writer = dataclasses.replace(exporter.writer, uploads=uploads or exporter.writer.uploads)
     return backfill(
-        ledger, exporter.writer, lab.contract(**changed), window, overlap=overlap, run="run", now=exporter.now
+        ledger or exporter.ledger,
+        writer,
+        lab.contract(**changed),
+        window,
+        overlap=overlap,
+        run="run",
+        now=exporter.now,
     )
 
 
@@ -270,3 +284,17 @@ def test_an_object_that_has_a_backfills_name_and_is_none_is_told_and_stays(lab: 
     with pytest.raises(ForeignObject, match=f"{key!r} exists and is not the backfill that the ledger knows of; remove"):
         make(lab, WINDOW)
     assert list(lab.files().values()) == [b"not ours"]
+
+
+def test_a_conflict_is_answered_with_another_upload_and_leaves_none_that_could_still_be_completed(lab: Lab) -> None:
+    lab.put_referrals("2026-10-05 03", "a")
+    asked: list[str] = []
+
+    class Conflicting(Uploads):
+        def complete(self, key: str, parts: UploadedParts) -> str | NotCompleted:
+            asked.append(parts.upload_id)
+            return NotCompleted.CONFLICT if len(asked) == 1 else super().complete(key, parts)
+
+    make(lab, WINDOW, uploads=Conflicting(lab.stack.s3, lab.stack["delivery_bucket"]))
+    assert (list(lab.files().values()), len(set(asked))) == ([b"referral_id\na\n"], 2)
+    assert lab.uploads_in_progress() == []
