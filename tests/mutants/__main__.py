@@ -57,7 +57,7 @@ TESTS = {
     "agreement.spellings": "spellings client_file_cases client_files",
     "agreement.timezones": "timezones client_file_cases",
     "delivery": "export contract exactly_once",
-    "delivery.backfill": "contract stack/backfill",
+    "delivery.backfill": "contract stack/backfill stack/backfill_records",
     "delivery.event": "event contract",
     "delivery.lease": "lease contract",
     "delivery.publish": "publish export exactly_once contract stack/publishing stack/recovery stack/resend",
