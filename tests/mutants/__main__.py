@@ -59,6 +59,7 @@ TESTS = {
     "delivery": "export contract exactly_once",
     "delivery.backfill": "contract stack/backfill stack/backfill_records",
     "delivery.event": "event contract",
+    "delivery.export": "export day_sequence contract exactly_once",
     "delivery.lease": "lease contract",
     "delivery.publish": "publish export exactly_once contract stack/publishing stack/recovery stack/resend",
     "delivery.plan": "plan contract",

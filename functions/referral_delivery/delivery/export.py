@@ -218,9 +218,8 @@ class Exporter:
         """How many files this is of the day on which its window ends, if anybody wants to know."""
         if not file_name.counts_days(contract.file.name):
             return 1
-        day = midnight(window.end.date())
-        before = self.ledger.deliveries(contract.client, since=day)
-        return 1 + sum(1 for each in before if each.sequence and day <= each.window.end < window.end)
+        before = self.ledger.deliveries(contract.client, since=midnight(window.end.date()))
+        return 1 + sum(1 for each in before if each.sequence)
 
     def _start(self, claim: Claim, request: Request) -> datetime:
         """The first moment whose referrals the client has not received, and is to receive."""
