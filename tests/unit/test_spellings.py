@@ -94,6 +94,49 @@ def test_where_no_day_was_meant_the_list_is_shown_as_it_is_written(value: object
     assert (refused.value.found, refused.value.do) == (found, "write them like `days: mon-fri` or `days: [mon, thu]`")
 
 
+@pytest.mark.parametrize("value", ["1-7", "7", "1, 2, 3, 4, 5, 6, 7"])
+def test_numbers_for_days_that_cron_may_know_as_those_of_the_week_are_met_with_both(value: str) -> None:
+    with pytest.raises(Refused) as refused:
+        spellings.days(value)
+    assert refused.value.do == (
+        f"write them like `days: mon-fri` or `days: [mon, thu]`; days of the month are written `days_of_month: {value}`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "do"),
+    [
+        ("1-8", "did you mean `days_of_month: 1-8`?"),
+        (["1", "last"], "did you mean `days_of_month: 1, last`?"),
+        ("8, fri", "write them like `days: mon-fri` or `days: [mon, thu]`"),
+    ],
+)
+def test_other_numbers_for_days_are_of_the_month_if_all_are(value: object, do: str) -> None:
+    with pytest.raises(Refused) as refused:
+        spellings.days(value)
+    assert refused.value.do == do
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (["1", 15, "last"], [1, 15, "last"]),
+        ("1 - 3, LAST,", [1, 2, 3, "last"]),
+        ("30-31", [30, 31]),
+        ("07", [7]),
+        (31, [31]),
+        (["5-5"], [5]),
+    ],
+)
+def test_days_of_the_month_are_understood_as_numbers_texts_and_ranges(value: object, plain: list[object]) -> None:
+    assert spellings.days_of_month(value) == plain
+
+
+@pytest.mark.parametrize("value", [None, True, {}, " , "])
+def test_what_is_no_list_of_days_of_the_month_is_left_to_its_field(value: object) -> None:
+    assert spellings.days_of_month(value) == value
+
+
 @pytest.mark.parametrize("value", [7, None, True, {}, " , "])
 def test_what_is_no_list_is_left_to_the_field_that_it_stands_in(value: object) -> None:
     assert spellings.listed(value) == value

@@ -42,8 +42,8 @@ def days(value: Any) -> Any:
         of_month = _all_meant(unknown, _day_of_month_meant) if len(unknown) == len(items) else ""
         near = _all_meant(unknown, _day_meant)
         do = f"did you mean `{near}`?" if near else "write them like `days: mon-fri` or `days: [mon, thu]`"
-        if of_month and of_month != "last" and all(int(n) <= len(_WEEK) for n in re.findall(r"\d+", of_month)):
-            do += f"; days of the month are written `days_of_month: {of_month}`"  # cron numbers those of the week
+        if of_month and set(re.findall(r"\w+", of_month)) <= set("1234567"):  # or the week's, as cron numbers them
+            do += f"; days of the month are written `days_of_month: {of_month}`"
         elif of_month:
             do = f"did you mean `days_of_month: {of_month}`?"
         raise Refused(
