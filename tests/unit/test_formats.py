@@ -79,14 +79,13 @@ def by_duckdb(content: bytes, file: FileFormat, path: Path) -> list[list[str | N
 
 
 def by_polars(content: bytes, file: FileFormat) -> list[list[str | None]]:
-    """Polars, too, takes a word in quotes for nothing."""
+    """Polars takes a word in quotes for nothing, and, without quotes, an empty text."""
     read = pl.read_csv(
         content,
         separator=file.between,
         has_header=file.header,
         infer_schema=False,
         null_values=file.null or None,
-        missing_utf8_is_empty_string=bool(file.null),
     )
     return [list(row) for row in read.iter_rows()]
 
@@ -107,7 +106,8 @@ def test_every_dialect_is_read_back_by_others(
         assert by_python(content, file) == header + without(rows, "", file.null)
         if rows or file.header:
             assert by_duckdb(content, file, tmp_path / "rows") == without(rows)
-            assert by_polars(content, file) == without(rows, *filter(None, [file.null]))
+            nothing = {file.null or None, None if file.quote == "all" or not file.null else ""} - {None}
+            assert by_polars(content, file) == without(rows, *map(str, nothing))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=name_of)
