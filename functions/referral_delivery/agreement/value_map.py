@@ -134,7 +134,7 @@ class ValueMap(BaseModel):
 
 def folded(text: str) -> str:
     """Small letters one by one, as DuckDB's `lower` makes them: no letter becomes two, and none depends on the next."""
-    return "".join(small if len(small := each.lower()) == 1 else each for each in text)
+    return "".join(each.lower()[0] for each in text)
 
 
 def _as_mappings(entries: list[Any]) -> dict[str, dict[str, Any]]:
