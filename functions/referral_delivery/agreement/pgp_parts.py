@@ -38,7 +38,7 @@ _CURVES = {
 _ON_CURVES = (PublicKeyAlgorithm.ECDSA, PublicKeyAlgorithm.ECDH, PublicKeyAlgorithm.EdDSA)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Part:
     """A key, subkey or user ID of a certificate, and what its owner has signed of it."""
 
