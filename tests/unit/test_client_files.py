@@ -38,7 +38,7 @@ def test_the_json_schema_requires_what_the_model_requires() -> None:
 
 def test_a_client_without_a_file_section_gets_plain_csv_with_a_safe_name(tmp_path: Path) -> None:
     client = load(write_client(tmp_path), today=TODAY)
-    assert client.file.extension == ".csv"
+    assert client.file.ending == ".csv"
     assert client.file.when_empty == "header_only"
     assert client.file.name == "referrals_{client}_{end:%Y%m%dT%H%M%SZ}_{sequence:06d}"
 
@@ -46,7 +46,7 @@ def test_a_client_without_a_file_section_gets_plain_csv_with_a_safe_name(tmp_pat
 def test_the_extension_follows_from_the_compression(tmp_path: Path) -> None:
     path = write_client(tmp_path)
     path.write_text(path.read_text() + "file:\n  compression: gzip\n")
-    assert load(path, today=TODAY).file.extension == ".csv.gz"
+    assert load(path, today=TODAY).file.ending == ".csv.gz"
 
 
 def test_unquoted_times_are_times_and_no_base_60_numbers(tmp_path: Path) -> None:
