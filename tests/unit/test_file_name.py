@@ -119,6 +119,7 @@ def test_a_template_is_refused_only_where_two_deliveries_would_get_the_same_name
         "{start:%Y}_{end:%Y%m%dT%H%M%SZ}",
         "{sequence}_{end:%HH%MM}",  # 13H05M
         "{client}_{end:%y%m%d}_{sequence:04d}",
+        "D{end:%y%m%d}.T{end:%H%M%S}",
         "referrals_{client}_{end:%Y%m%d}_{sequence}_x",
         "{client}_backfill_{sequence}",
     ],
@@ -139,9 +140,8 @@ NOT_APART = [
     ("{end:%Y-%m_%a_%H%M%S}", "deliveries of the same month", "the day (`%d`) to `{end:…}`"),
     ("{end:%Y-%d_%H%M%S}", "deliveries of the same year", "the month (`%m`) to `{end:…}`"),
     ("{end:%Y_%H%M%S}", "deliveries of the same year", "the month and day (`%m%d`) to `{end:…}`"),
-    ("{end:%m%d%H%M%S}", "deliveries of different years", "the year (`%Y`) to `{end:…}`"),
     ("{end:%j%H%M%S}", "deliveries of different years", "the year (`%Y`) to `{end:…}`"),
-    ("{end:%y%m%d%H%M%S}", "deliveries of different years", "the year (`%Y`) to `{end:…}`"),
+    ("{end:%m%d%H%M%S}", "deliveries of different years", "the year (`%Y`) to `{end:…}`"),
     ("{end:%G-%V-%H%M%S}", "deliveries of different days", "the year, month and day (`%Y%m%d`) to `{end:…}`"),
     ("{end:%Y}", "deliveries of the same year", "the month, day, hour, minute and second (`%m%d%H%M%S`) to `{end:…}`"),
     (

@@ -28,7 +28,8 @@ FIELDS = ("client", "start", "end", "sequence", "day_sequence")
 DIRECTIVES = "YymbdjGVuaHIpMS"
 # What tells years apart, and so on, the first being the usual one.
 _TOLD_BY = {
-    "year": ("Y", "GVu"),
+    # Two digits come again after a century, and a file is gone within weeks.
+    "year": ("Y", "y", "GVu"),
     "month": ("m", "b", "j", "GVu"),
     "day": ("d", "j", "GVu"),
     "hour": ("H", "Ip"),
