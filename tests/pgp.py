@@ -30,7 +30,7 @@ def recipient(key: Tsk | bytes) -> Recipient:
         fingerprint=read.fingerprint,
         user_id=read.user_ids[0],
         expires=read.expires,
-        certificate=b64encode(read.certificate),
+        certificate=b64encode(read.certificate).decode(),
     )
 
 

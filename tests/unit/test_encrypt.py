@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from referral_delivery.errors import EncryptionFailed, KeyExpired
+from referral_delivery.errors import ContractError, EncryptionFailed, KeyExpired
 from referral_delivery.file import encrypt_process
 from referral_delivery.file.encrypt import encrypted
 from tests.pgp import decrypted, later, now, recipient, secret_key
@@ -78,7 +79,7 @@ def test_a_key_that_has_expired_is_refused_before_a_row_is_read() -> None:
 
 
 def test_no_recipient_is_no_file() -> None:
-    with pytest.raises(ValueError, match="at least one recipient"):
+    with pytest.raises(ContractError, match="found an encrypted file without a recipient; expected at least one key"):
         encrypted([b"rows"], [], signing_key=None, now=now())
 
 
@@ -96,7 +97,7 @@ def test_a_signing_key_that_cannot_sign_is_said(signing_key: bytes, said: str) -
 
 
 def test_a_recipient_that_is_no_certificate_is_said() -> None:
-    broken = recipient(ACME).model_copy(update={"certificate": b"rubbish"})
+    broken = recipient(ACME).model_copy(update={"certificate": b64encode(b"rubbish").decode()})
     with pytest.raises(EncryptionFailed, match="found a recipient's key: unexpected EOF; expected the whole file, and"):
         list(encrypted(rows(8), [broken], signing_key=None, now=now()))
 

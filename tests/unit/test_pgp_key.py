@@ -208,7 +208,7 @@ def test_a_damaged_key_is_refused(content: bytes) -> None:
         (FINGERPRINT.encode(), "a key's fingerprint or number, not the key"),
         (b"6078 7F64 72A9 ADEC 0CC8  6508 A190 3241 4D5C AD6E\n", "a key's fingerprint or number, not the key"),
         (b"crm@acme.example", "nothing of OpenPGP"),
-        (b"x" * (MAX_FILE_BYTES + 1), "a file of 1,048,577 bytes"),
+        (b"x" * (MAX_FILE_BYTES + 1), "a file of more than 1,048,576 bytes"),
         (pysequoia.encrypt(b"x", recipients=[CERTIFICATE], armor=True), "an OpenPGP message, not a key"),
         (pysequoia.encrypt(b"x", recipients=[CERTIFICATE], armor=False), "an OpenPGP message, not a key"),
         (pysequoia.sign(ACME.signer(), b"x", mode=pysequoia.SignatureMode.DETACHED), "an OpenPGP signature"),

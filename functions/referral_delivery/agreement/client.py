@@ -22,7 +22,7 @@ from referral_delivery.agreement.schedule import Schedule
 # https://docs.aws.amazon.com/transfer/latest/userguide/transfer-quotas.html
 MAX_KEYS_PER_USER = 50
 # Time enough to ask a client for its next key.
-_WARN_BEFORE_EXPIRY = timedelta(days=30)
+WARN_BEFORE_EXPIRY = timedelta(days=30)
 # The first version of any lake is younger: an earlier day is a slip of the pen.
 FIRST_DAY = date(2015, 1, 1)
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -121,7 +121,7 @@ class Key(BaseModel):
 
     def ends_soon(self, day: date) -> bool:
         """Whether it is time to ask for the next one."""
-        return self.has_ended(day + _WARN_BEFORE_EXPIRY)
+        return self.has_ended(day + WARN_BEFORE_EXPIRY)
 
 
 class Client(Contract):

@@ -6,10 +6,13 @@ from datetime import date
 from pathlib import Path
 
 from referral_delivery.agreement.client import Client
+from referral_delivery.agreement.client_file.key_folder import NAME as KEYS
+from referral_delivery.agreement.client_file.key_folder import KeyFolder
 from referral_delivery.agreement.client_file.reading import SUFFIX, ClientFile, read
 from referral_delivery.agreement.client_file.shown import quoted
 from referral_delivery.agreement.client_file.wording import named
 from referral_delivery.errors import ClientFileError, Finding
+from referral_delivery.window import midnight
 
 # What may lie beside client files, and dotfiles.
 _NO_CLIENTS = ("readme", "readme.md", "readme.txt")
@@ -28,10 +31,14 @@ def load_folder(folder: Path, *, today: date) -> list[Client]:
     entries = sorted(path for path in folder.iterdir() if not _is_no_client(path))
     strangers = [finding for path in entries if (finding := _strange(path))]
     strange = {finding.file for finding in strangers}
-    files = [read(path, today=today) for path in entries if path not in strange]
+    key_folder = _key_folder(folder, today)
+    files = [
+        read(path, today=today, key_files=key_folder) for path in entries if path not in strange and path.name != KEYS
+    ]
     if not files and not strangers:
         raise _refused_folder(folder, "no client file in it")
     findings = [*strangers, *(finding for file in files for finding in file.findings), *_shared(files)]
+    findings += key_folder.strangers()
     if findings:
         raise ClientFileError(sorted(findings, key=lambda each: (each.file, each.line or 0)))
     return sorted((file.client for file in files if file.client), key=lambda client: client.client)
@@ -41,11 +48,16 @@ def load(path: Path, *, today: date) -> Client:
     """One client file."""
     if finding := _strange(path):
         raise ClientFileError([finding])
-    file = read(path, today=today)
+    file = read(path, today=today, key_files=_key_folder(path.parent, today))
     findings = [*file.findings, *_shared([file])]
     if file.client is None or findings:
         raise ClientFileError(findings)
     return file.client
+
+
+def _key_folder(folder: Path, today: date) -> KeyFolder:
+    """The keys of a folder of client files, as they are when the day begins."""
+    return KeyFolder(folder / KEYS, midnight(today))
 
 
 def json_schema() -> str:
@@ -68,6 +80,8 @@ def _strange(path: Path) -> Finding | None:
     right = f"{path.name.split('.')[0]}{SUFFIX}"
     if path.is_symlink():
         found, do = "a link to another file", "put the file itself here"
+    elif path.is_dir() and path.name == KEYS:
+        return None
     elif path.is_dir():
         found, do = (
             "a folder; only files directly in the folder are clients",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from referral_delivery.agreement.column import Column
 from referral_delivery.agreement.file_format import FileFormat
+from referral_delivery.agreement.recipient import Pgp, Recipient
 from referral_delivery.agreement.refusal import Refused
 
 CLIENT_NAME = r"[a-z][a-z0-9-]{2,31}"
@@ -42,12 +43,19 @@ class Contract(BaseModel):
     def recalled(cls, plain: dict[str, Any]) -> "Contract":
         """A contract that `to_plain` wrote, at any version: what is not known is left out, nothing is checked."""
         file = {name: value for name, value in plain["file"].items() if name in FileFormat.model_fields}
+        if file.get("pgp"):
+            file["pgp"] = Pgp.recalled(file["pgp"])
         return cls.model_construct(
             client=plain["client"],
             deliver_from=date.fromisoformat(plain["deliver_from"]),
             attributes=tuple(Column.recalled(each) for each in plain["attributes"]),
             file=FileFormat.model_construct(**file),
         )
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Whom its files are encrypted to; none where they are not."""
+        return self.file.pgp.recipients if self.file.pgp else ()
 
     @property
     def hash(self) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from referral_delivery.agreement import file_name
+from referral_delivery.agreement.recipient import Pgp
 from referral_delivery.agreement.refusal import Refused
 from referral_delivery.agreement.spellings import YesOrNo
 
@@ -114,9 +115,10 @@ class FileFormat(BaseModel):
     compression: Compression = Compression.NONE
     extension: Annotated[str | None, BeforeValidator(_said)] = Field(
         default=None,
-        description="What the name ends with, whole; default: follows from format and compression",
+        description="What the name ends with, whole; default: follows from format, compression and pgp",
         json_schema_extra={"anyOf": [{"type": "string", "pattern": f"^{_EXTENSION.pattern}$"}, {"type": "null"}]},
     )
+    pgp: Pgp | None = Field(default=None, description="Encrypt, and sign, as the last thing that is done to the file")
     when_empty: WhenEmpty = WhenEmpty.HEADER_ONLY
     manifest: YesOrNo = Field(default=False, description="Publish <file>.manifest.json after each file")
     name: Annotated[
@@ -128,11 +130,13 @@ class FileFormat(BaseModel):
         """What each file's name ends with; may be empty."""
         if self.extension is not None:
             return self.extension
-        return f".{self.format}{_SUFFIX[Compression(self.compression)]}"
+        return f".{self.format}{_SUFFIX[Compression(self.compression)]}{'.pgp' if self.pgp else ''}"
 
     @property
     def content_type(self) -> str:
         """The media type of the file as it lies there."""
+        if self.pgp:
+            return "application/octet-stream"
         return _PACKED.get(Compression(self.compression), _CONTENT_TYPES[Format(self.format)])
 
     @property

@@ -33,8 +33,8 @@ def packets(content: bytes) -> bytes:
     """The binary packets of the one public key block in a file, or of a binary file; Refused for every other file."""
     if len(content) > MAX_FILE_BYTES:
         raise Refused(
-            found=f"a file of {len(content):,} bytes",
-            expected=f"{PUBLIC_KEY_FILE}; at most {MAX_FILE_BYTES:,} bytes",
+            found=f"a file of more than {MAX_FILE_BYTES:,} bytes",
+            expected=f"{PUBLIC_KEY_FILE}, alone",
             do="ask the client for what `gpg --armor --export-options export-minimal --export` prints for its key",
         )
     text = _text(content)

@@ -20,10 +20,9 @@ from types import TracebackType
 from typing import IO, Self
 
 from referral_delivery.agreement.recipient import Recipient
-from referral_delivery.errors import EncryptionFailed, KeyExpired
+from referral_delivery.errors import ContractError, EncryptionFailed, KeyExpired
 from referral_delivery.file import encrypt_process
 
-SUFFIX = ".pgp"
 _PIPE_BYTES = 1024 * 1024
 # From when it has closed its output until it has ended.
 _SECONDS_TO_END = 10
@@ -33,9 +32,11 @@ _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH",)
 
 
 def check_recipients(recipients: Sequence[Recipient], now: datetime) -> None:
-    """Raise KeyExpired where one of the keys has expired: nothing may be encrypted to it."""
+    """Raise KeyExpired where one of the keys has expired, or ContractError where there is none: never plaintext."""
     if not recipients:
-        raise ValueError("an encrypted file has at least one recipient")
+        raise ContractError(
+            "found an encrypted file without a recipient; expected at least one key; deploy the client's file anew"
+        )
     for recipient in recipients:
         if recipient.expires and recipient.has_expired(now):
             raise KeyExpired(
@@ -55,7 +56,7 @@ def encrypted(
     """
     check_recipients(recipients, now)
     keys = {
-        "recipients": [b64encode(each.certificate).decode() for each in recipients],
+        "recipients": [each.certificate for each in recipients],
         "signing_key": b64encode(signing_key).decode() if signing_key else None,
     }
     sent = json.dumps(keys).encode()

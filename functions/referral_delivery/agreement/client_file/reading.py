@@ -18,6 +18,7 @@ from referral_delivery.agreement.contract import CLIENT_NAME
 from referral_delivery.agreement.key_formats import PRIVATE_KEY
 from referral_delivery.agreement.public_key import PublicKey
 from referral_delivery.agreement.public_key import parse as parse_key
+from referral_delivery.agreement.recipient import KeyFiles
 from referral_delivery.errors import Finding
 
 SUFFIX = ".yaml"
@@ -49,8 +50,8 @@ class ClientFile:
                     continue
 
 
-def read(path: Path, *, today: date) -> ClientFile:
-    """One file; whatever is wrong with it is in its findings."""
+def read(path: Path, *, today: date, key_files: KeyFiles) -> ClientFile:
+    """One file; whatever is wrong with it, or with a key that it names, is in its findings."""
     file = ClientFile(path)
     secret = None
     try:
@@ -58,7 +59,7 @@ def read(path: Path, *, today: date) -> ClientFile:
         secret = private_key_line(text)
         file.fields = parse(text)
         file.findings += _of_name_and_day(file, today)
-        client = Client.model_validate(file.fields.values)
+        client = Client.model_validate(file.fields.values, context={"key_files": key_files})
     except UnreadableFile as error:
         # Whoever pasted a private key is not told how to paste it better.
         if not secret:

@@ -15,7 +15,9 @@ _PRIVATE = re.compile(
     r"(?:BEGIN|END)\s[A-Z0-9\s]*PRIVATE\s+KEY|PuTTY-User-Key-File|Private-(?:Lines|MAC)|b3BlbnNzaC1rZXktdjE|MC4CAQAwBQYDK2Vw",
     re.IGNORECASE,
 )
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/=]{40,}")
+# Of an OpenPGP key the fingerprint has as many characters, and is meant to be seen.
+_FINGERPRINT = r"(?:[0-9A-F]{40}|[0-9A-F]{64})(?![A-Za-z0-9+/=])"
+_LONG_RUN = re.compile(rf"(?<![A-Za-z0-9+/=])(?!{_FINGERPRINT})[A-Za-z0-9+/=]{{40,}}")
 
 
 def private_key_line(text: str) -> int | None:

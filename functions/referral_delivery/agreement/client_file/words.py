@@ -8,6 +8,7 @@ from referral_delivery.agreement.client import MAX_KEYS_PER_USER
 from referral_delivery.agreement.column import Transform
 from referral_delivery.agreement.file_format import Compression, Format, LineEnding, Quote, WhenEmpty
 from referral_delivery.agreement.notices import MAX_ADDRESSES, MailRhythm, Occurrence
+from referral_delivery.agreement.recipient import MAX_RECIPIENTS
 
 
 class Words(NamedTuple):
@@ -30,6 +31,7 @@ _ENTRY = "write `- label: …` and below it, indented by two blanks more, `publi
 _COLUMN = "an attribute's name, or fields such as name, from, transform"
 _YES_OR_NO = ("true", "false")
 _OUTPUT = "a text of at most 1,000 characters, or true or false"
+_RECIPIENTS = "put the client's public key into the folder keys, and name it like `recipients: [keys/acme.asc]`"
 _DURATION = "a number of minutes, hours or days, such as 90m, 36h or 2d"
 _OCCURRENCES = f"one or more of {', '.join(Occurrence)}"
 FIELDS: dict[str, Words] = {
@@ -78,6 +80,12 @@ FIELDS: dict[str, Words] = {
     "file.formula_guard": Words("true or false", "formula_guard: true", _YES_OR_NO),
     "file.extension": Words("what the name ends with", "extension: .txt"),
     "file.compression": _choice(Compression, "compression: gzip"),
+    "file.pgp": Words("fields of its own: recipients, sign", "pgp: {recipients: [keys/acme.asc]}", do=_INDENT),
+    "file.pgp.recipients": Words(
+        f"1 to {MAX_RECIPIENTS} key files or fingerprints", "recipients: [keys/acme.asc]", do=_RECIPIENTS
+    ),
+    "file.pgp.recipients.*": Words("a key file or a fingerprint", "recipients: [keys/acme.asc]", do=_RECIPIENTS),
+    "file.pgp.sign": Words("true or false", "sign: true", _YES_OR_NO),
     "file.when_empty": _choice(WhenEmpty, "when_empty: skip"),
     "file.manifest": Words("true or false", "manifest: true", _YES_OR_NO),
     "file.name": Words("a template of the file's name", "name: referrals_{sequence:06d}"),
@@ -113,6 +121,8 @@ MEANT = {
     "separator": "delimiter", "sep": "delimiter",
     "encoding": "bom", "line_endings": "line_ending", "newline": "line_ending", "eol": "line_ending",
     "quoting": "quote", "headers": "header", "nulls": "null", "zip": "compression", "gzip": "compression",
-    "suffix": "extension", "mapping": "map", "values": "map", "default": "if_no_match", "constant": "value",
+    "gpg": "pgp", "openpgp": "pgp", "encryption": "pgp", "encrypt": "pgp", "recipient": "recipients",
+    "signed": "sign", "signature": "sign", "suffix": "extension", "mapping": "map", "values": "map",
+    "default": "if_no_match", "constant": "value",
     "date_format": "format", "decimals": "places", "precision": "places",
 }  # fmt: skip
