@@ -9,8 +9,9 @@ import pulumi_aws as aws
 
 from infra import policies
 from infra.deployment import Deployment
-from referral_delivery.agreement.client import Client
+from referral_delivery.agreement.client import WARN_BEFORE_EXPIRY, Client
 from referral_delivery.file.upload import DOWNLOADS
+from referral_delivery.window import midnight
 
 # What the client sees as its folder.
 ENTRY = "/downloads"
@@ -92,5 +93,12 @@ def _warn_of_expiry(client: Client, today: date, resource: pulumi.Resource) -> N
             pulumi.log.warn(f"{client.client}: key {key.label!r} expired on {key.expires}; not deployed", resource)
         elif key.ends_soon(today):
             pulumi.log.warn(f"{client.client}: key {key.label!r} expires on {key.expires}; ask for the next", resource)
+    for recipient in client.recipients:
+        if recipient.has_expired(midnight(today) + WARN_BEFORE_EXPIRY):
+            pulumi.log.warn(
+                f"{client.client}: PGP key {recipient.fingerprint} expires on {recipient.expires:%Y-%m-%d}; ask for it "
+                "extended, or for the next",
+                resource,
+            )
     if not client.keys_on(today):
         pulumi.log.warn(f"{client.client}: no valid key; the client cannot log in", resource)

@@ -75,7 +75,7 @@ def _findings(stack: str) -> Iterator[Alarm]:
         ),
         "ExpiringKeys": (
             "keys",
-            "An SSH key ends within 30 days, or has ended: ask the client for its next one.",
+            "An SSH or PGP key ends within 30 days: ask the client for its next one.",
             "a-key-expires",
         ),
     }

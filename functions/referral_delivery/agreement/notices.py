@@ -26,6 +26,8 @@ class Occurrence(StrEnum):
     NOT_COLLECTED = "not_collected"
     KEY_EXPIRING = "key_expiring"
     KEY_EXPIRED = "key_expired"
+    PGP_KEY_EXPIRING = "pgp_key_expiring"
+    PGP_KEY_EXPIRED = "pgp_key_expired"
 
 
 class MailRhythm(StrEnum):

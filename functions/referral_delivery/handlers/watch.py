@@ -36,7 +36,10 @@ _CLIENTS = {
     "StuckClients": FindingType.STUCK,
     "SilentClients": FindingType.SILENT,
 }
-_THINGS = {"UncollectedFiles": FindingType.NOT_COLLECTED, "ExpiringKeys": FindingType.KEY_EXPIRING}
+_THINGS = {
+    "UncollectedFiles": [FindingType.NOT_COLLECTED],
+    "ExpiringKeys": [FindingType.KEY_EXPIRING, FindingType.PGP_KEY_EXPIRING],
+}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -59,8 +62,8 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _count(found: Round) -> None:
     for name, type_ in _CLIENTS.items():
         metrics.add_metric(name, MetricUnit.Count, found.clients_with(type_))
-    for name, type_ in _THINGS.items():
-        metrics.add_metric(name, MetricUnit.Count, found.count(type_))
+    for name, types in _THINGS.items():
+        metrics.add_metric(name, MetricUnit.Count, sum(map(found.count, types)))
 
 
 def _say(found: Round) -> None:

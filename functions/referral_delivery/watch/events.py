@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from referral_delivery.agreement.notices import Occurrence
+from referral_delivery.agreement.recipient import Recipient
 from referral_delivery.errors import EventsNotTaken
 from referral_delivery.ledger.items import record_key
 from referral_delivery.ledger.records import Delivery
@@ -158,8 +159,44 @@ class KeyExpired(_OfKey):
     occurrence, detail_type = Occurrence.KEY_EXPIRED, "SSH Key Expired"
 
 
+class _OfPgpKey(Event):
+    fingerprint: str = Field(description="Fingerprint of the OpenPGP key, as GnuPG shows it")
+    expires: _Moment = Field(description="From when on nothing is encrypted to the key, UTC")
+    days_left: int = Field(description="Whole days until then, 0 from its last day on", ge=0)
+
+    @classmethod
+    def of(cls, client: str, key: Recipient, *, at: datetime, step: int = 0) -> Self:
+        """The event of a key that expires, found `at` a moment; each `step` (30, 7, 1 days) is told once."""
+        if key.expires is None:
+            raise ValueError(f"{client}: the PGP key {key.fingerprint} never expires")
+        return cls(
+            id=f"{cls.occurrence}/{client}/{key.fingerprint}/{to_text(key.expires)}/{step}",
+            client=client,
+            at=at,
+            fingerprint=key.fingerprint,
+            expires=key.expires,
+            days_left=max((key.expires - at).days, 0),
+        )
+
+
+class PgpKeyExpiring(_OfPgpKey):
+    """A PGP key that a client's files are encrypted to expires soon."""
+
+    occurrence, detail_type = Occurrence.PGP_KEY_EXPIRING, "PGP Key Expiring"
+
+
+class PgpKeyExpired(_OfPgpKey):
+    """A PGP key that a client's files are encrypted to has expired: until it is replaced, no file is delivered."""
+
+    occurrence, detail_type = Occurrence.PGP_KEY_EXPIRED, "PGP Key Expired"
+
+
 TYPES: dict[str, type[Event]] = {
-    each.detail_type: each for each in (FileAvailable, FileLate, FileNotCollected, KeyExpiring, KeyExpired)
+    each.detail_type: each
+    for each in (
+        *(FileAvailable, FileLate, FileNotCollected),
+        *(KeyExpiring, KeyExpired, PgpKeyExpiring, PgpKeyExpired),
+    )
 }
 
 

@@ -6,9 +6,18 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from referral_delivery.agreement.recipient import Recipient
 from referral_delivery.ledger.records import Delivery, Position
 from referral_delivery.watch.due import overdue_since, waits_since
-from referral_delivery.watch.events import Event, FileLate, FileNotCollected, KeyExpired, KeyExpiring
+from referral_delivery.watch.events import (
+    Event,
+    FileLate,
+    FileNotCollected,
+    KeyExpired,
+    KeyExpiring,
+    PgpKeyExpired,
+    PgpKeyExpiring,
+)
 from referral_delivery.watch.roster import Entry, RosterKey
 from referral_delivery.window import midnight, to_text
 
@@ -25,6 +34,8 @@ class FindingType(StrEnum):
     NOT_COLLECTED = "not_collected"
     KEY_EXPIRING = "key_expiring"
     KEY_EXPIRED = "key_expired"
+    PGP_KEY_EXPIRING = "pgp_key_expiring"
+    PGP_KEY_EXPIRED = "pgp_key_expired"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +77,7 @@ def findings(
             for each in uncollected
         ),
         *(found for key in entry.keys for found in _key(entry, key, now=now)),
+        *(found for key in entry.contract.recipients for found in _pgp_key(entry, key, now=now)),
     ]
 
 
@@ -121,3 +133,15 @@ def _key(entry: Entry, key: RosterKey, *, now: datetime) -> Iterator[Finding]:
         days = min(each for each in DAYS_BEFORE_EXPIRY if each >= left)
         event = KeyExpiring.of(entry.client, key, at=now, step=days)
         yield Finding.of(FindingType.KEY_EXPIRING, event, since=midnight(key.expires - timedelta(days=days)))
+
+
+def _pgp_key(entry: Entry, key: Recipient, *, now: datetime) -> Iterator[Finding]:
+    if key.expires is None:
+        return
+    left = key.expires - now
+    steps = [days for days in DAYS_BEFORE_EXPIRY if left <= timedelta(days=days)]
+    if key.has_expired(now):
+        yield Finding.of(FindingType.PGP_KEY_EXPIRED, PgpKeyExpired.of(entry.client, key, at=now), since=key.expires)
+    elif steps:
+        event = PgpKeyExpiring.of(entry.client, key, at=now, step=min(steps))
+        yield Finding.of(FindingType.PGP_KEY_EXPIRING, event, since=key.expires - timedelta(days=min(steps)))

@@ -77,6 +77,22 @@ class _Writer:
         said = "This SSH key no longer opens your folder. If you have no other, send us a new public key."
         return Mail(f"SSH key {of['label']} has ended", (said,), (_key(of),))
 
+    def pgp_key_expiring(self, of: Facts) -> Mail:
+        left = "1 day" if of["days_left"] == 1 else f"{of['days_left']} days"
+        said = (
+            "We encrypt your files to this key. Please extend it and send us the public key again, or send us the "
+            "public key that follows it; then we encrypt to both. The secret key never leaves your side."
+        )
+        return Mail(f"PGP key ends in {left}", (said,), (_pgp_key(of),))
+
+    def pgp_key_expired(self, of: Facts) -> Mail:
+        said = (
+            "This key has expired, so we cannot encrypt to it, and no file comes until we have another: please extend "
+            "it and send us the public key again, or send us a new one. Nothing is lost: the next file holds all that "
+            "is missing."
+        )
+        return Mail("PGP key has expired", (said,), (_pgp_key(of),))
+
     def digest(self, of: Facts) -> Mail:
         files = of["files"]
         count = "1 referral file" if len(files) == 1 else f"{len(files)} referral files"
@@ -117,6 +133,8 @@ _WRITERS: dict[str, Callable[[_Writer, Facts], Mail]] = {
     Occurrence.FILE_LATE: _Writer.file_late,
     Occurrence.KEY_EXPIRING: _Writer.key_expiring,
     Occurrence.KEY_EXPIRED: _Writer.key_expired,
+    Occurrence.PGP_KEY_EXPIRING: _Writer.pgp_key_expiring,
+    Occurrence.PGP_KEY_EXPIRED: _Writer.pgp_key_expired,
     DIGEST: _Writer.digest,
     TEST: _Writer.test,
 }
@@ -124,6 +142,10 @@ _WRITERS: dict[str, Callable[[_Writer, Facts], Mail]] = {
 
 def _key(of: Facts) -> tuple[tuple[str, str], ...]:
     return (("Key", of["label"]), ("Fingerprint", of["fingerprint"]), ("First day without it, UTC", of["expires"]))
+
+
+def _pgp_key(of: Facts) -> tuple[tuple[str, str], ...]:
+    return (("Fingerprint", of["fingerprint"]), ("Expires, UTC", of["expires"]))
 
 
 def _row(fact: tuple[str, str]) -> str:

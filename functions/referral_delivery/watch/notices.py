@@ -17,8 +17,14 @@ from referral_delivery.window import to_text
 # after the first one; then SQS puts it among the failed ones.
 TRIES = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-# What the contact is told, whatever else the client file asks for: without its next key the client is locked out.
-_OF_KEYS = (Occurrence.KEY_EXPIRING, Occurrence.KEY_EXPIRED)
+# What the contact is told, whatever else the client file asks for: without its next key the client is locked out, or
+# gets no more files.
+_OF_KEYS = (
+    Occurrence.KEY_EXPIRING,
+    Occurrence.KEY_EXPIRED,
+    Occurrence.PGP_KEY_EXPIRING,
+    Occurrence.PGP_KEY_EXPIRED,
+)
 
 DIGEST, TEST = "digest", "test"
 # When a day's files are mailed about, in the client's zone.

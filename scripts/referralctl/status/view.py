@@ -194,6 +194,11 @@ def _notes(entry: Entry, found: Sequence[Finding], now: datetime) -> list[str]:
             case FindingType.KEY_EXPIRING:
                 days = facts["days_left"]
                 notes.append(f"key {facts['label']} ends in {days} {'day' if days == 1 else 'days'}")
+            case FindingType.PGP_KEY_EXPIRED:
+                notes.append(f"PGP key {facts['fingerprint'][-16:]} has expired: nothing is delivered")
+            case FindingType.PGP_KEY_EXPIRING:
+                days = facts["days_left"]
+                notes.append(f"PGP key {facts['fingerprint'][-16:]} ends in {days} {'day' if days == 1 else 'days'}")
     uncollected = sum(each.type is FindingType.NOT_COLLECTED for each in found)
     if uncollected:
         notes.append(f"{uncollected} {'file' if uncollected == 1 else 'files'} not collected")
