@@ -75,7 +75,12 @@ def _started(program: str, code: Path) -> float:
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_DEFAULT_REGION": "eu-west-1",
     } | Settings(
-        stack="bench", lake_bucket="lake", lake_prefix="referrals", delivery_bucket="bucket", ledger_table="ledger"
+        stack="bench",
+        lake_bucket="lake",
+        lake_prefix="referrals",
+        delivery_bucket="bucket",
+        ledger_table="ledger",
+        pgp_signing_secret="",
     ).to_environment()
     began = time.perf_counter()
     with subprocess.Popen(

@@ -46,6 +46,7 @@ class BenchSystem:
             lake_prefix=self.stack["lake_prefix"],
             delivery_bucket=self.stack["delivery_bucket"],
             ledger_table=self.stack["ledger_table"],
+            pgp_signing_secret=self.stack["pgp_signing_secret"],
         )
         return settings.to_environment() | {
             "AWS_ENDPOINT_URL": self.up["endpoint_url"],

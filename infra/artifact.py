@@ -37,9 +37,9 @@ _LEFT_OUT_NAMES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 _LEFT_OUT_FOLDERS = {"__pycache__", "bin"}
 # Of the 400 services that botocore describes, a third of the zip: those that the functions call, and the one that
 # botocore itself may ask for credentials.
-_SERVICES = {"dynamodb", "events", "lambda", "s3", "sesv2", "sqs", "ssm", "sts", "transfer"}
+_SERVICES = {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "ssm", "sts", "transfer"}
 # Part of the cache's key: a change of how the zip is made must make it anew.
-_FORMAT = "4"
+_FORMAT = "5"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def deploy_clients(
             "for more: Service Quotas, IAM, roles per account (L-FE177D64)"
         )
     by_mail = [client.client for client in clients if client.notices and client.notices.email]
+    signed = [client.client for client in clients if client.file.pgp and client.file.pgp.sign]
     of, deployment = platform.outputs, replace(deployment, key_arn=platform.key_arn)
     for client in clients:
         ClientAccess(
@@ -65,6 +66,9 @@ def deploy_clients(
     return {
         "roster": roster.key,
         "notice_sender": pulumi.Output.from_input(of["notice_sender"]).apply(lambda sender: _checked(sender, by_mail)),
+        "pgp_signing_secret": pulumi.Output.from_input(of["pgp_signing_secret"]).apply(
+            lambda secret: _signing(secret, signed)
+        ),
         "client_folders": {client.client: f"{DOWNLOADS}/{client.client}" for client in clients},
         # In words that do not change with the day: a second `pulumi up` shows what is new, and nothing else.
         "clients": {
@@ -82,3 +86,14 @@ def _checked(sender: str, by_mail: list[str]) -> str:
             "address that SES may send from; do `pulumi config set notice_sender files@example.com` where the server is"
         )
     return sender
+
+
+def _signing(secret: str, signed: list[str]) -> str:
+    """The signing key's secret; without one, no file of a client that asked for signatures could be written."""
+    if signed and not secret:
+        raise pulumi.RunError(
+            f"pgp_signing_secret: found nothing, and `sign: true` in the files of {', '.join(signed)}; expected the "
+            "name of the secret with the key that signs; do `pulumi config set pgp_signing_secret "
+            "referrals/pgp-signing-key` where the server is, and then `referralctl pgp make-signing-key`"
+        )
+    return secret

@@ -20,7 +20,10 @@ TIMEOUT_SECONDS = 900
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterArgs:
-    """`memory_mb` also decides the CPU, and DuckDB's limits (query.py); no `concurrency` reserves none."""
+    """`memory_mb` also decides the CPU, and DuckDB's limits (query.py); no `concurrency` reserves none.
+
+    `signing_secret` is the name of a secret; empty is none.
+    """
 
     deployment: Deployment
     artifact: Artifact
@@ -36,6 +39,7 @@ class ExporterArgs:
     bucket_arn: pulumi.Input[str]
     table_name: pulumi.Input[str]
     table_arn: pulumi.Input[str]
+    signing_secret: str
 
 
 class Exporter(pulumi.ComponentResource):
@@ -63,6 +67,7 @@ class Exporter(pulumi.ComponentResource):
                     lake_prefix=args.lake_prefix,
                     delivery_bucket=args.bucket_name,
                     ledger_table=args.table_name,
+                    pgp_signing_secret=args.signing_secret,
                 ).apply(lambda names: Settings.model_validate(names).to_environment()),
                 arns={"lake_arn": args.lake_arn, "bucket_arn": args.bucket_arn, "table_arn": args.table_arn},
                 rights=partial(
@@ -70,8 +75,15 @@ class Exporter(pulumi.ComponentResource):
                     lake_prefix=args.lake_prefix,
                     lake_kms_key_arn=args.lake_kms_key_arn,
                     downloads_prefix=DOWNLOADS,
+                    signing_secret_arn=_secret_arn(args.deployment, args.signing_secret),
                 ),
             ),
         )
         self.function, self.failures = made.function, made.failures
         self.register_outputs({"function": self.function.name})
+
+
+# Secrets Manager puts a hyphen and six characters of its own behind the name.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html
+def _secret_arn(deployment: Deployment, name: str) -> str | None:
+    return deployment.arn("secretsmanager", f"secret:{name}-??????") if name else None

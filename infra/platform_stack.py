@@ -15,7 +15,7 @@ OUTPUTS = (
     *("access_log_bucket", "function_name", "function_arn", "watch_function_name", "ledger_table"),
     *("schedule_group", "schedule_role_arn", "schedule_dlq_arn", "schedule_dlq_url", "failure_queue_url"),
     *("announce_failure_queue_url", "receive_function_name", "receive_failure_queue_url", "alarm_topic_arn"),
-    *("notify_function_name", "notify_failure_queue_url", "notice_sender"),
+    *("notify_function_name", "notify_failure_queue_url", "notice_sender", "pgp_signing_secret"),
 )
 
 

@@ -118,9 +118,10 @@ def export_referrals(
     table_arn: str,
     log_group_arn: str,
     failure_queue_arn: str,
+    signing_secret_arn: str | None,
     key_arn: str | None,
 ) -> Policy:
-    """The function's access: read the lake, write downloads, keep the ledger, log, and report failures."""
+    """The function's access: read the lake, write downloads, keep the ledger, sign, log, and report failures."""
     statements = [
         allow(
             "ListLake",
@@ -149,6 +150,8 @@ def export_referrals(
         allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*"),
         allow("ReportFailures", ["sqs:SendMessage"], failure_queue_arn),
     ]
+    if signing_secret_arn:
+        statements.append(allow("ReadSigningKey", ["secretsmanager:GetSecretValue"], signing_secret_arn))
     if key_arn:
         # Multipart uploads decrypt as well, and so does sending to a queue; the ledger opens with its caller's right.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
@@ -159,7 +162,7 @@ def export_referrals(
                 "UseStacksKey",
                 ["kms:GenerateDataKey", "kms:Decrypt"],
                 key_arn,
-                condition=via("s3", "dynamodb", "sqs"),
+                condition=via("s3", "dynamodb", "sqs", *(["secretsmanager"] if signing_secret_arn else [])),
             )
         )
     if lake_kms_key_arn:

@@ -55,6 +55,14 @@ def _taken_as_bucket(name: str) -> str:
     return name
 
 
+def _taken_as_secret(name: str) -> str:
+    # Secrets Manager ends every secret's ARN so, and takes a name that ends so for a part of one.
+    # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+    if re.search(r"-[A-Za-z0-9]{6}$", name):
+        raise ValueError("which ends in a hyphen and six characters, as an ARN does")
+    return name
+
+
 def _kept_by_cloudwatch(days: int) -> int:
     if days not in LOG_RETENTION_DAYS:
         raise ValueError("which CloudWatch does not take")
@@ -113,6 +121,9 @@ _PolicyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(\d
 _TopicArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$", max_length=400)
 ]
+_SecretName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$"), AfterValidator(_taken_as_secret)
+]
 _Positive = Annotated[int, Field(ge=1)]
 _Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+\.[^@\s,.]+$")]
 
@@ -167,6 +178,10 @@ class StackSettings(BaseModel):
     # An identity of SES, itself or its domain. https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
     notice_sender: Annotated[_Email | None, _EmptyIsNone] = _setting(
         "one mail address, which SES may send from", "files@example.com"
+    )
+    # The secret that `referralctl pgp make-signing-key` makes: this program never sees the key.
+    pgp_signing_secret: Annotated[_SecretName | None, _EmptyIsNone] = _setting(
+        "a name for a secret in Secrets Manager, of letters, digits and /_+=.@-; no ARN", "referrals/pgp-signing-key"
     )
     tags: Json[Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_taken_as_tags)]] = _setting(
         f"at most {MAX_OWN_TAGS} tags of your own, none of them {', '.join(sorted(OUR_TAGS))} or aws:…, each set with "

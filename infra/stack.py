@@ -94,6 +94,7 @@ def deploy_platform(
             bucket_arn=bucket.arn,
             table_name=table.name,
             table_arn=table.arn,
+            signing_secret=settings.pgp_signing_secret or "",
         ),
     )
     announcer = Announcer(
@@ -204,6 +205,7 @@ def deploy_platform(
         "notify_function_name": notifier.function.name,
         "notify_failure_queue_url": notifier.failures.url,
         "notice_sender": settings.notice_sender or "",
+        "pgp_signing_secret": settings.pgp_signing_secret or "",
         "alarm_topic_arn": monitoring.topic_arn,
     }
     if key_arn is not None:

@@ -13,6 +13,7 @@
     │   └── TooManyObjects
     ├── ForeignObject            a backfill's name is taken by an object that no delivery of ours wrote
     ├── EncryptionFailed         the process that encrypts has ended before the file was whole
+    ├── SigningKeyUnusable       the secret with the platform's PGP signing key is missing, or holds none
     ├── Overtaken                another run holds the client's lease by now
     ├── CursorMovedBack          a cursor stands before a delivery that is in the ledger
     ├── UnreadableRecord         an item of the ledger is not as any version has written it
@@ -106,6 +107,10 @@ class ForeignObject(DeliveryError):
 
 class EncryptionFailed(DeliveryError):
     """The process that encrypts has ended before the file was whole; the message has its words."""
+
+
+class SigningKeyUnusable(DeliveryError):
+    """Files are to be signed and there is no key to sign them with; the message shows nothing of the secret."""
 
 
 class Overtaken(DeliveryError):

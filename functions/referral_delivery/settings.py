@@ -27,12 +27,13 @@ class _Environment(BaseModel):
 
 
 class Settings(_Environment):
-    """Names of what the export works on."""
+    """Names of what the export works on; no `pgp_signing_secret` signs no file."""
 
     lake_bucket: str
     lake_prefix: str
     delivery_bucket: str
     ledger_table: str
+    pgp_signing_secret: str
 
 
 class WatchSettings(_Environment):

@@ -3,6 +3,7 @@
 CommandError
 ├── StackNotFound        no stack's outputs, or not what a command needs of them
 ├── AwsRefused           AWS refused, or did not answer
+├── SigningKeyRefused    the signing key's secret exists, or holds what is no key
 ├── FileRefused          a file of referrals does not fit the lake's contract
 ├── PageNotWritten       the page of the status could not be written
 └── LocalSystemError     the local system cannot do what was asked
@@ -21,6 +22,10 @@ class StackNotFound(CommandError):
 
 class AwsRefused(CommandError):
     """AWS refused a call, did not know the caller, or did not answer."""
+
+
+class SigningKeyRefused(CommandError):
+    """The signing key's secret exists already, or what it holds is no key; nothing of it is shown."""
 
 
 class PageNotWritten(CommandError):

@@ -16,6 +16,7 @@ class Commands(LazyGroup):
         "backfill": "again",
         "audit": "history",
         "notices": "notices",
+        "pgp": "pgp",
         "package": "package",
         "cost": "cost",
         "clients": "clients",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_scheduler import EventBridgeSchedulerClient
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 OutputsFile = Annotated[
     Path | None,
@@ -77,6 +78,11 @@ class Stack:
     def scheduler(self) -> "EventBridgeSchedulerClient":
         """EventBridge Scheduler of the stack."""
         return cast("EventBridgeSchedulerClient", self._client("scheduler"))
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        """Secrets Manager of the stack."""
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     @cached_property
     def functions(self) -> "LambdaClient":

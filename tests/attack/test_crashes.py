@@ -13,10 +13,9 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,11 @@ from referral_delivery.delivery.resend import resend
 from referral_delivery.ledger.records import Delivery
 from referral_delivery.watch.events import FileAvailable
 from referral_delivery.window import Window
-from referralctl.local_system import session
 from referralctl.stacks import Stack
 from tests.attack.child import DIED
-from tests.stack.conftest import Lab, sweep, wait_for
+from tests.attack.told import Told
+from tests.pgp import decrypted, recipient, secret_key
+from tests.stack.conftest import Lab, sweep
 from tests.support import utc
 
 pytestmark = [pytest.mark.attack, pytest.mark.ledger]
@@ -43,6 +43,8 @@ NOT_OURS = b"not ours"
 LEASE = timedelta(seconds=LEASE_SECONDS + 1)
 DUE, LATER = utc("2026-11-20 10:00"), utc("2026-11-20 11:00")
 WINDOW = Window(utc("2026-11-19 00:00"), utc("2026-11-20 00:00"))
+KEY = secret_key()
+ENCRYPTED = {"file": {"compression": "gzip", "pgp": {"recipients": [recipient(KEY).model_dump(mode="json")]}}}
 # Enough for several parts of an upload and several blocks of the stream.
 MANY = [f"many-{number:06d}-{'x' * 90}" for number in range(100_000)]
 
@@ -79,6 +81,12 @@ SCENARIOS = {
     "several deliveries in one run": Scenario(objects_a_run=1),
     "a contract that changes before the next run": Scenario(contract_changes=True),
     "a resend": Scenario(occasion="resend", delivered_before=True),
+    "an encrypted file": Scenario(contract=ENCRYPTED),
+    "a run that finishes a sealed encrypted delivery": Scenario(contract=ENCRYPTED, died_before={"after_call": 9}),
+    "an encrypted delivery whose upload is gone": Scenario(
+        contract=ENCRYPTED, died_before={"after_call": 9}, swept=True
+    ),
+    "a resend of an encrypted file": Scenario(occasion="resend", contract=ENCRYPTED, delivered_before=True),
     "a backfill": Scenario(occasion="backfill", contract={"deliver_from": "2026-11-20", "file": {"manifest": True}}),
 }
 
@@ -159,7 +167,7 @@ class Attack:
                 report = resend(
                     exporter.ledger, exporter.writer, self.lab.client, 1, request=uuid.uuid4().hex, now=exporter.now
                 )
-                assert report.status is Status.RESENT
+                assert report.status in (Status.RESENT, Status.RESENT_ENCRYPTED)
             case "backfill":
                 backfill(
                     exporter.ledger, exporter.writer, self.contract, WINDOW, overlap=False, run="run", now=exporter.now
@@ -194,42 +202,10 @@ class Attack:
         copies = set(files) - set(numbered)
         assert (not copies) or self.scenario.occasion == "resend"
         for copy in copies:
-            assert files[copy] == next(iter(files[name] for name in numbered))
+            assert _plain(files[copy]) == next(iter(_plain(files[name]) for name in numbered))
         if self.scenario.contract.get("file", {}).get("manifest"):
             manifests = {name for name in self.lab.files() if name.endswith(".manifest.json")}
             assert manifests == {f"{name}.manifest.json" for name in numbered}
-
-
-class Told:
-    """What the deployed announcer has told of files on the bus: their names by the events' ids."""
-
-    def __init__(self, stack: Stack) -> None:
-        assert stack.local is not None
-        aws, name = session(stack.local), f"told-{uuid.uuid4().hex[:8]}"
-        client = partial(aws.client, endpoint_url=stack.local["endpoint_url"])
-        self._sqs, events = client("sqs"), client("events")
-        self._url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = stack["alarm_topic_arn"].replace(":sns:", ":sqs:").rpartition(":")[0] + f":{name}"
-        events.put_rule(Name=name, EventPattern=json.dumps({"detail-type": [FileAvailable.detail_type]}))
-        events.put_targets(Rule=name, Targets=[{"Id": "told", "Arn": arn}])
-        self._names: dict[str, str] = {}
-
-    def wait_for(self, expected: dict[str, str]) -> None:
-        """Until all of these were told, each under its id."""
-        wait_for(lambda: expected.items() <= self._look().items(), seconds=120, what=f"{len(expected)} events")
-
-    def unexpected(self, expected: dict[str, str], clients: Collection[str]) -> dict[str, str]:
-        """What was told of these clients beside."""
-        told = {id_: name for id_, name in self._look().items() if id_.split("/")[1] in clients}
-        return {id_: name for id_, name in told.items() if expected.get(id_) != name}
-
-    def _look(self) -> dict[str, str]:
-        while found := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
-            for each in found:
-                detail = json.loads(each["Body"])["detail"]
-                assert self._names.setdefault(detail["id"], detail["file"]) == detail["file"], "one id, two files"
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=each["ReceiptHandle"])
-        return self._names
 
 
 @pytest.fixture(scope="module")
@@ -315,5 +291,11 @@ def test_a_run_that_is_ended_anywhere_loses_doubles_and_changes_nothing(
 
 
 def _identities(body: bytes) -> list[str]:
+    body = _plain(body)
     text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     return [row[0] for row in csv.reader(io.StringIO(text.decode(), newline=""))][1:]
+
+
+def _plain(body: bytes) -> bytes:
+    """A file as it was before it was encrypted; an OpenPGP message begins with a byte that no text does."""
+    return decrypted(body, KEY) if body[:1] >= b"\x80" else body

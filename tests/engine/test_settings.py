@@ -29,6 +29,7 @@ WRONG = {
     "alarm_email": ("nobody", "mail address"),
     "alarm_topic_arn": ("nobody", "SNS topic's ARN"),
     "notice_sender": ("nobody", "one mail address"),
+    "pgp_signing_secret": ("our key", "a name for a secret"),
     "production": ("yes", "true or false"),
     "tags": ('["a"]', "tags"),
     "role_path": ("clients", "role_path"),

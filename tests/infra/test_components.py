@@ -126,7 +126,7 @@ def test_outputs_have_what_operators_and_commands_need(graph: Graph) -> None:
         *("function_name", "function_arn", "watch_function_name", "ledger_table", "clients"),
         *("schedule_group", "schedule_role_arn", "schedule_dlq_arn"),
         *("announce_failure_queue_url", "receive_function_name", "receive_failure_queue_url"),
-        *("notify_function_name", "notify_failure_queue_url", "notice_sender"),
+        *("notify_function_name", "notify_failure_queue_url", "notice_sender", "pgp_signing_secret"),
         *("failure_queue_url", "schedule_dlq_url", "alarm_topic_arn", "client_folders", "roster"),
     }
     assert graph.outputs["region"] == REGION

@@ -60,7 +60,7 @@ def test_the_zip_describes_only_the_aws_services_that_the_function_calls(for_lam
     with zipfile.ZipFile(for_lambda.path) as archive:
         described = [name.split("/") for name in archive.namelist() if name.startswith("botocore/data/")]
     assert {parts[2] for parts in described if len(parts) > 3} == {
-        *("dynamodb", "events", "lambda", "s3", "sesv2", "sqs", "ssm", "sts", "transfer")
+        *("dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "ssm", "sts", "transfer")
     }
 
 

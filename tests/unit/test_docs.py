@@ -32,7 +32,7 @@ def test_every_script_and_path_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_is_named_exists(page: Path) -> None:
-    for words in re.findall(r"referralctl ((?:[a-z]+ ?){1,2})", page.read_text(encoding="utf-8")):
+    for words in re.findall(r"referralctl ((?:[a-z][a-z-]* ?){1,2})", page.read_text(encoding="utf-8")):
         first, *rest = words.split()
         commands = get_group(app).commands
         assert first in commands, words
@@ -57,6 +57,7 @@ def test_what_a_lakes_owner_is_told_to_allow_is_what_the_functions_role_asks_for
         lake_prefix="events/referrals",
         lake_kms_key_arn="*",
         downloads_prefix="downloads",
+        signing_secret_arn=None,
         key_arn=None,
         **dict.fromkeys(names, "x"),
     )["Statement"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from referral_delivery.agreement.contract import Contract
-from referral_delivery.errors import DataError, Overtaken
+from referral_delivery.errors import DataError, KeyExpired, Overtaken
 from referral_delivery.file.manifest import SUFFIX, Manifest
 from referral_delivery.file.upload import NotCompleted, Uploads
 from referral_delivery.file.writer import FileWriter, Written
@@ -60,6 +60,8 @@ class Publisher:
             written = write_again(self.ledger, self.writer, contract, sealed, key=sealed.key, metadata=metadata)
         except DataError as error:
             return f"its upload is gone, and the lake no longer gives its rows: {error}"
+        except KeyExpired as error:
+            return f"its upload is gone, and nothing can be encrypted to its recipients any more: {error}"
         if not same_rows(written, sealed.parts.sha256, sealed.parts.plain_hash):
             self.writer.uploads.abort(sealed.key, written.parts.upload_id)
             return "its upload is gone, and the lake gives other rows than those that were sealed"

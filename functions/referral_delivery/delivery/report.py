@@ -20,6 +20,7 @@ class Status(StrEnum):
     NOTHING_TO_DELIVER = "nothing_to_deliver"
     MORE_TO_DO = "more_to_do"
     RESENT = "resent"
+    RESENT_ENCRYPTED = "resent_encrypted"
     RESENT_BEFORE = "resent_before"
     LAKE_CHANGED = "lake_changed"
     BACKFILLED = "backfilled"

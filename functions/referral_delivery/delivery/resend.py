@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.recipient import Pgp
 from referral_delivery.delivery.publish import publish_manifest, same_rows, write_again
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.errors import ContractError
@@ -18,18 +20,27 @@ MARK = "_r"
 
 
 def resend(
-    ledger: Ledger, writer: FileWriter, client: str, sequence: int, *, request: str, now: Callable[[], datetime]
+    ledger: Ledger,
+    writer: FileWriter,
+    client: str,
+    sequence: int,
+    *,
+    request: str,
+    now: Callable[[], datetime],
+    pgp: Pgp | None = None,
 ) -> Report:
     """Publish delivery `sequence` again, under the next free name; once for the same `request`.
 
     Only the original's rows are published; where the lake gives other ones, the report says so, and in either case the
-    delivery's record is marked. Another processor's compressor may pack the same rows into other bytes.
+    delivery's record is marked. Another processor's compressor may pack the same rows into other bytes. An encrypted
+    file is never the same bytes twice; it is encrypted as `pgp`, the client's file of today, says: keys come and go.
     """
     original = find(ledger, client, sequence)
     if known := next((each for each in original.resends if each.request == request), None):
         status = Status.RESENT_BEFORE if known.key else Status.LAKE_CHANGED
         return Report(client, status, [replace(original, occasion=Occasion.RESEND, key=known.key, sha256=known.sha256)])
-    contract, uploads = ledger.contract(client, original.contract), writer.uploads
+    contract, uploads = _of_today(ledger.contract(client, original.contract), pgp), writer.uploads
+    status = Status.RESENT_ENCRYPTED if contract.file.pgp else Status.RESENT
     for key in names(str(original.key), contract.file.ending, mark=MARK):
         taken = uploads.metadata(key)
         if taken is not None and taken.get("request") != request:
@@ -51,17 +62,29 @@ def resend(
             return Report(client, Status.LAKE_CHANGED, [replace(made, key=None, rows=written.rows)])
         # The client may have kept the first file: other bytes, though of the same rows, take another name.
         takes_the_name = key != original.key or parts.sha256 == original.sha256
-        if takes_the_name and _published(uploads, key, parts, metadata):
+        if takes_the_name and (shown := _published(uploads, key, parts, metadata)):
+            made = replace(made, size_bytes=shown[0], sha256=shown[1])
             publish_manifest(uploads, made, contract, previous_sequence=sequence - 1)
-            ledger.mark_resend(original, Resend(key, parts.sha256, made.published_at, request))
-            return Report(client, Status.RESENT, [made])
+            ledger.mark_resend(original, Resend(key, shown[1], made.published_at, request))
+            return Report(client, status, [made])
         uploads.abort(key, parts.upload_id)
     raise AssertionError(original)
 
 
-def _published(uploads: Uploads, key: str, parts: UploadedParts, metadata: dict[str, str]) -> bool:
-    """Whether the file is visible, by now or, where an answer was lost, before; False where another took the name."""
-    return isinstance(uploads.complete(key, parts), str) or uploads.metadata(key) == metadata
+def _of_today(contract: Contract, pgp: Pgp | None) -> Contract:
+    """The contract with the keys of today, where its file is an encrypted one."""
+    if not (contract.file.pgp and pgp):
+        return contract
+    return contract.model_copy(update={"file": contract.file.model_copy(update={"pgp": pgp})})
+
+
+def _published(uploads: Uploads, key: str, parts: UploadedParts, metadata: dict[str, str]) -> tuple[int, str] | None:
+    """Size and SHA-256 of the file that is visible, by now or, where an answer was lost, before; None where another
+    took the name.
+    """
+    if isinstance(uploads.complete(key, parts), str):
+        return parts.size_bytes, parts.sha256
+    return uploads.digest(key) if uploads.metadata(key) == metadata else None
 
 
 def find(ledger: Ledger, client: str, sequence: int) -> Delivery:

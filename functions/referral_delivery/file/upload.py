@@ -119,6 +119,14 @@ class Uploads:
         """The ETag of a visible object."""
         return _bare(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"])
 
+    def digest(self, key: str) -> tuple[int, str]:
+        """Size and SHA-256, in lower-case hex, of a visible object's bytes, which are read for it."""
+        sha256, size = hashlib.sha256(), 0
+        for block in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(PART_BYTES):
+            sha256.update(block)
+            size += len(block)
+        return size, sha256.hexdigest()
+
     def abort(self, key: str, upload_id: str) -> None:
         """Drop the upload's parts, so that it can never be completed; nothing happens where it is gone already."""
         try:

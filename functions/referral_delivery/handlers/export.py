@@ -19,6 +19,7 @@ from referral_delivery.delivery.export import Exporter
 from referral_delivery.delivery.plan import Pace
 from referral_delivery.delivery.report import Report, Request, Status
 from referral_delivery.delivery.resend import resend
+from referral_delivery.file.signing import SigningKey
 from referral_delivery.file.upload import Uploads
 from referral_delivery.file.writer import FileWriter
 from referral_delivery.lake import connection
@@ -43,6 +44,7 @@ CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, co
 # The windows of these are long past: in the metrics they would look like late deliveries.
 _BESIDE_THE_SCHEDULE = {
     Status.RESENT: "delivery published again",
+    Status.RESENT_ENCRYPTED: "delivery published again, encrypted anew: the same rows in other bytes",
     Status.RESENT_BEFORE: "delivery had been published again by the same request",
     Status.LAKE_CHANGED: "delivery not published again: the lake gives other bytes",
     Status.BACKFILLED: "backfill published",
@@ -81,6 +83,7 @@ def _run(exporter: Exporter, event: ExportEvent, context: LambdaContext) -> Repo
                 event.contract.client,
                 event.sequence,
                 request=event.request or context.aws_request_id,
+                pgp=event.contract.file.pgp,
                 now=exporter.now,
             )
         case Occasion.BACKFILL:
@@ -147,6 +150,9 @@ def exporter(memory_mb: int) -> Exporter:
                 bucket=settings.lake_bucket,
                 credentials=credentials.get_frozen_credentials(),
                 memory_mb=memory_mb,
+            ),
+            signing_key=SigningKey(
+                settings.pgp_signing_secret, lambda: session.client("secretsmanager", config=CLIENT_CONFIG)
             ),
         ),
         pace=Pace.of(memory_mb),

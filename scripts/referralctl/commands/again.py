@@ -34,7 +34,10 @@ def resend(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make delivery SEQUENCE again from the lake, the same bytes, under a free name; the cursor stays."""
+    """Make delivery SEQUENCE again from the lake, the same bytes, under a free name; the cursor stays.
+
+    What is encrypted is never the same bytes twice: then its rows are held against the recorded hash of the first ones.
+    """
     with stacks.opened(outputs, stack_name) as stack:
         event = schedule_input(stack, client).model_copy(
             update={"occasion": Occasion.RESEND, "sequence": sequence, "request": uuid.uuid4().hex}

@@ -18,6 +18,8 @@ SAID = {
     "nothing_to_deliver": "nothing to deliver: the cursor stands at now already",
     "in_progress": "another run is at work for this client, and was asked to deliver up to now as well; look again",
     "more_to_do": "time is up, and there is more to deliver: the next run goes on, or deliver again",
+    "resent_encrypted": "encrypted anew, so its bytes are not those of the first file; its rows are: the hash of what "
+    "is inside, before it was packed and encrypted, is the one that was recorded",
     "resent_before": "published before, by the same request; nothing was done",
     "backfilled_before": "backfilled before; nothing was done",
     "backfilled_otherwise": "some of these files were made under another contract, and a file never changes: each "
