@@ -41,7 +41,7 @@ TESTS = {
     "agreement.client": "client notices client_files client_file_cases contract",
     "agreement.client_file": "contract client client_file_cases client_files client_file_text",
     "agreement.client_file.causes": "client_file_cases client_files",
-    "agreement.client_file.shown": "shown client_file_cases client_files client_file_text",
+    "agreement.client_file.shown": "shown",
     "agreement.client_file.wording": "client_file_cases client_files notices duration",
     "agreement.client_file.fields": "fields contract client_file_cases client_files client_file_text",
     "agreement.contract": "contract records client_files client_file_cases",
