@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from referral_delivery.agreement.client_file.causes import UnreadableFile
 from referral_delivery.agreement.client_file.text import read_text
+from referral_delivery.agreement.client_file.unreadable import UnreadableFile
 from referral_delivery.agreement.client_files import load
 from referral_delivery.errors import ClientFileError
 from tests.support import TODAY, ed25519_key, write_client

@@ -2,8 +2,8 @@
 
 import pytest
 
-from referral_delivery.agreement.client_file.causes import TOO_DEEP, UNKNOWN, UnreadableFile
 from referral_delivery.agreement.client_file.fields import parse
+from referral_delivery.agreement.client_file.unreadable import TOO_DEEP, UNKNOWN, UnreadableFile
 
 
 @pytest.mark.parametrize("text", ["true", "True", "TRUE", "false", "False", "FALSE"])

@@ -20,27 +20,19 @@ from pydantic import (
     model_validator,
 )
 
-from referral_delivery.agreement import moments, timezones
+from referral_delivery.agreement import exact_text, moments, spellings, timezones
 from referral_delivery.agreement.attributes import CATALOGUE, AttributeType
+from referral_delivery.agreement.client_file.shown import quoted
 from referral_delivery.agreement.refusal import Refused, nearest
-from referral_delivery.agreement.value_map import Output, ValueMap, given
+from referral_delivery.agreement.value_map import TEXT_OR_TRUTH, ValueMap, said
 
 MAX_COLUMN_NAME_CHARACTERS = 64
 # More digits than any currency has.
 MAX_PLACES = 9
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .-]*")
-# The texts that are values of a type: a map to such texts alone leaves the column its type.
-_TEXTS = {
-    AttributeType.INTEGER: re.compile(r"0|-?[1-9][0-9]{0,17}"),
-    AttributeType.DECIMAL: re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?"),
-    AttributeType.DATE: re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"),
-}
 # What no attribute is, but a client file may say: `value: true`, or a map to true and false.
 BOOLEAN = "boolean"
 _SHAPES = ("value", "format", "timezone", "places", "map", "if_empty", "if_no_match")
-
-
-_Output = Annotated[Output | None, BeforeValidator(given)]
 
 
 class Transform(StrEnum):
@@ -51,9 +43,27 @@ class Transform(StrEnum):
 
 
 def _given(value: Any) -> Any:
+    """A field that stands there and says nothing is refused in the field's own words."""
     if value is None:
-        raise Refused(expected="a value", do="add it, or remove the field")
+        raise ValueError("nothing")
     return value
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"[0-9](?:\.0)?", value)):
+        raise ValueError("no number of digits")
+    return _given(value)
+
+
+_Output = Annotated[str | bool | None, BeforeValidator(said, json_schema_input_type=TEXT_OR_TRUTH)]
+_Text = Annotated[str | None, BeforeValidator(_given, json_schema_input_type=str)]
+_Format = Annotated[str | None, BeforeValidator(_given, json_schema_input_type=moments.FORMAT)]
+_DIGITS = Annotated[int, Field(ge=0, le=MAX_PLACES)] | Annotated[str, Field(pattern=f"^[0-{MAX_PLACES}]$")]
+
+
+def _optional(description: str) -> Any:
+    """A field that may be left out, and not left empty."""
+    return Field(default=None, description=description, json_schema_extra=spellings.without_default)
 
 
 class Column(BaseModel):
@@ -63,7 +73,11 @@ class Column(BaseModel):
         frozen=True,
         extra="forbid",
         serialize_by_alias=True,
-        json_schema_extra={"required": ["name"]},
+        json_schema_extra={
+            "required": ["name"],
+            "dependentRequired": {"if_no_match": ["map"]},
+            "dependentSchemas": {"value": {"properties": dict.fromkeys(("from", *_SHAPES[1:], "transform"), False)}},
+        },
     )
 
     name: str = Field(
@@ -76,26 +90,17 @@ class Column(BaseModel):
         description="Attribute of the catalogue; default: the name",
         json_schema_extra={"anyOf": [{"enum": list(CATALOGUE)}]},
     )
-    value: _Output = Field(default=None, description="The same in every row, in the place of an attribute")
-    format: Annotated[str | None, BeforeValidator(_given)] = Field(
-        default=None, description='Of a date or timestamp: iso, date, epoch, epoch_ms, or parts such as "%d/%m/%Y"'
+    value: _Output = _optional("The same in every row, in the place of an attribute")
+    format: _Format = _optional('Of a date or timestamp: iso, date, epoch, epoch_ms, or parts such as "%d/%m/%Y"')
+    timezone: _Text = _optional("Whose clock a timestamp is written by; default: UTC")
+    places: Annotated[int | None, BeforeValidator(_digits, json_schema_input_type=_DIGITS)] = _optional(
+        "Digits behind the point; halves are rounded away from zero"
     )
-    timezone: Annotated[str | None, BeforeValidator(_given)] = Field(
-        default=None, description="Whose clock a timestamp is written by; default: UTC"
+    map: Annotated[ValueMap | None, BeforeValidator(_given, json_schema_input_type=ValueMap)] = _optional(
+        "What is written for which values"
     )
-    places: Annotated[int | None, BeforeValidator(_given)] = Field(
-        default=None,
-        ge=0,
-        le=MAX_PLACES,
-        description="Digits behind the point; halves are rounded away from zero",
-    )
-    map: Annotated[ValueMap | None, BeforeValidator(_given)] = Field(
-        default=None, description="What is written for which values"
-    )
-    if_empty: _Output = Field(default=None, description="What is written where there is no value")
-    if_no_match: _Output = Field(
-        default=None, description="What is written for a value that the map does not know; default: the value"
-    )
+    if_empty: _Output = _optional("What is written where there is no value")
+    if_no_match: _Output = _optional("What is written for a value that the map does not know; default: the value")
     transform: Transform | None = None
     _type: str | None = PrivateAttr(default=None)
 
@@ -132,8 +137,7 @@ class Column(BaseModel):
             return base
         if self.if_no_match is not None and all(isinstance(each, bool) for each in outputs):
             return BOOLEAN
-        texts = _TEXTS.get(AttributeType(base)) if base in list(AttributeType) else None
-        keeps = texts and all(isinstance(each, str) and texts.fullmatch(each) for each in outputs)
+        keeps = all(isinstance(each, str) and exact_text.is_of(base, each) for each in outputs)
         return base if keeps else AttributeType.TEXT
 
     @classmethod
@@ -197,14 +201,22 @@ class Column(BaseModel):
         if self.format is not None or self.timezone is not None:
             self._check_moment()
         if self.places is not None and self.type != AttributeType.DECIMAL:
-            raise self._only_of("places", "a decimal")
+            raise self._only_of("places", "a decimal number")
         if self.if_no_match is not None and self.map is None:
-            raise Refused(found="`if_no_match` alone", expected="a `map:` beside it", do="add one, or remove it")
+            raise Refused(
+                found="`if_no_match` alone",
+                expected="a `map:` beside it",
+                do="add one, or remove it",
+                at=("if_no_match",),
+            )
+        if self.map is not None:
+            self._check_values(self.map)
         if self.transform and self._kind_of_text != AttributeType.TEXT:
             raise Refused(
                 found=f"{self.transform} of `{self.source}`, which is no text",
                 expected="an attribute that is text, which is what a hash is made of",
                 do="remove the transform",
+                at=("transform",),
             )
         return self
 
@@ -218,6 +230,19 @@ class Column(BaseModel):
                 do="remove `value`, or all but it and the name",
             )
 
+    def _check_values(self, map_: ValueMap) -> None:
+        """An entry for what is never written would be of no effect, and nobody would know."""
+        if self.format is not None:
+            return
+        for text in map_.equals:
+            if form := exact_text.unlike(self.type, text, places=self.places):
+                raise Refused(
+                    found=f"{quoted(text)} among the values of `{self.source}`",
+                    expected=f"a value as it is written: {form.described}",
+                    do=f'did you mean "{form.meant}"?' if form.meant else f'write it like "{form.example}"',
+                    at=("map", "equals", text),
+                )
+
     def _check_moment(self) -> None:
         if self.type not in moments.NAMES or (self.timezone is not None and self.type == AttributeType.DATE):
             of = "a timestamp" if self.timezone is not None else "a date or timestamp"
@@ -229,14 +254,16 @@ class Column(BaseModel):
                 found=f"`format: {self.format}` and a timezone",
                 expected="seconds or milliseconds since 1970, which are the same everywhere",
                 do="remove the timezone",
+                at=("timezone",),
             )
 
     def _only_of(self, field: str, what: str) -> Refused:
         names = [each.name for each in CATALOGUE.values() if each.type in _TYPES_OF[field]]
         return Refused(
-            found=f"`{field}` of `{self.source}`, which is {'text' if self.type == 'text' else f'of type {self.type}'}",
+            found=f"`{field}` of `{self.source}`, which is {exact_text.CALLED[AttributeType(str(self.type))]}",
             expected=f"{what}: {', '.join(names)}",
             do=f"remove the {field}",
+            at=(field,),
         )
 
 

@@ -67,12 +67,13 @@ class Contract(BaseModel):
     @classmethod
     def _distinct_columns(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
         seen: set[str] = set()
-        for column in columns:
+        for position, column in enumerate(columns):
             if column.name.lower() in seen:
                 raise Refused(
                     found=f"the column `{column.name}` twice",
                     expected="each column once",
                     do="rename or remove one of them",
+                    at=(position, "name"),
                 )
             seen.add(column.name.lower())
         return columns

@@ -15,7 +15,7 @@ from pydantic import (
     model_serializer,
 )
 
-from referral_delivery.agreement import file_name
+from referral_delivery.agreement import file_name, spellings
 from referral_delivery.agreement.recipient import Pgp
 from referral_delivery.agreement.refusal import Refused
 from referral_delivery.agreement.spellings import YesOrNo
@@ -24,6 +24,16 @@ QUOTE = '"'
 MAX_NULL_CHARACTERS = 16
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){0,4}")
 _DELIMITERS = {"comma": ",", "semicolon": ";", "pipe": "|", "tab": "\t", "\\t": "\t"}
+# For the JSON Schema: ASCII's signs but the quote, or a word for one.
+_WORD = "|".join("".join(f"[{c.upper()}{c}]" for c in word) for word in _DELIMITERS if word.isalpha())
+_DELIMITER = Annotated[
+    str, Field(pattern=rf"^(?:[!#-/:-@\[-`{{-~\t]|\\[tT]|{_WORD})$", json_schema_extra={"examples": [";", "|", "tab"]})
+]
+_NULL = Annotated[str, Field(pattern=rf"^[!#-~]{{0,{MAX_NULL_CHARACTERS}}}$")] | Annotated[int, Field()]
+_ENDING = Annotated[str, Field(pattern=f"^{_EXTENSION.pattern}$")]
+_DIALECT = ("delimiter", "line_ending", "bom", "quote", "header", "null", "formula_guard")
+# What a name ends with says how to open it.
+_ENDS_OF_PACKED = {".gz": "gzip", ".zip": "zip"}
 # What the files of every version have said in the ledger; the rest is kept where it is not the default.
 _ALWAYS_KEPT = ("format", "compression", "when_empty", "manifest", "name")
 
@@ -84,39 +94,71 @@ class WhenEmpty(StrEnum):
 
 
 def _said(value: Any) -> Any:
+    """A field that stands there and says nothing is refused in the field's own words."""
     if value is None:
-        raise Refused(expected="a text", do='put it in quotes, like `null: "NULL"`, or `""` for none at all')
+        raise ValueError("nothing")
     return value
 
 
 def _delimiter(value: Any) -> Any:
+    if value in ("", None):  # `delimiter: |` is YAML for a text on the lines below
+        raise ValueError("nothing")
     return _DELIMITERS.get(value.casefold(), value) if isinstance(value, str) else value
+
+
+def _of_formats(schema: dict[str, Any]) -> None:
+    """What goes with which format, for the JSON Schema."""
+    properties = schema["properties"]
+    dialect = {name: _plain_alone(properties[name].get("default")) for name in _DIALECT}
+    packed = {"compression": {"const": Compression.NONE}}
+    rules = {
+        Format.TSV: {"delimiter": {"pattern": r"^(?:\t|\\t|[Tt][Aa][Bb])$"}},
+        Format.PSV: {"delimiter": {"pattern": r"^(?:\||[Pp][Ii][Pp][Ee])$"}},
+        Format.JSONL: dialect,
+        Format.PARQUET: dialect | packed,
+    }
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"format": {"const": each}}, "required": ["format"]},
+            "then": {"properties": rule},
+        }
+        for each, rule in rules.items()
+    ]
+
+
+def _plain_alone(default: Any) -> Any:
+    """Nothing but the default, however it is spelt; of a field without one, nothing at all."""
+    if isinstance(default, bool):
+        return {"enum": [default, *(("yes", "on") if default else ("no", "off"))]}
+    return False if default is None else {"const": default}
 
 
 class FileFormat(BaseModel):
     """What a client's file looks like; by default comma, header, UTF-8, LF, quotes only where needed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_of_formats)
 
     format: Format = Format.CSV
-    delimiter: Annotated[str | None, BeforeValidator(_delimiter), BeforeValidator(_said)] = Field(
-        default=None, description="Of format csv: one character, or the word tab; default: a comma"
+    delimiter: Annotated[str | None, BeforeValidator(_delimiter, json_schema_input_type=_DELIMITER)] = Field(
+        default=None,
+        description="Of format csv: one character, or the word tab; default: a comma",
+        json_schema_extra=spellings.without_default,
     )
     line_ending: LineEnding = LineEnding.LF
     bom: YesOrNo = Field(default=False, description="Begin with UTF-8's byte order mark, by which Excel knows UTF-8")
     quote: Quote = Quote.MINIMAL
     header: YesOrNo = Field(default=True, description="Begin with a line of the columns' names")
-    null: Annotated[str, BeforeValidator(_said)] = Field(
+    null: Annotated[str, BeforeValidator(_said, json_schema_input_type=_NULL)] = Field(
         default="", description="What stands, never in quotes, for a value that is not there"
     )
     formula_guard: YesOrNo = Field(
         default=False, description="Put ' before texts that Excel would take for formulas; such values are changed"
     )
     compression: Compression = Compression.NONE
-    extension: Annotated[str | None, BeforeValidator(_said)] = Field(
+    extension: Annotated[str | None, BeforeValidator(_said, json_schema_input_type=_ENDING)] = Field(
         default=None,
         description="What the name ends with, whole; default: follows from format, compression and pgp",
-        json_schema_extra={"anyOf": [{"type": "string", "pattern": f"^{_EXTENSION.pattern}$"}, {"type": "null"}]},
+        json_schema_extra=spellings.without_default,
     )
     pgp: Pgp | None = Field(default=None, description="Encrypt, and sign, as the last thing that is done to the file")
     when_empty: WhenEmpty = WhenEmpty.HEADER_ONLY
@@ -183,7 +225,7 @@ class FileFormat(BaseModel):
             )
         return delimiter
 
-    @field_validator("delimiter", "line_ending", "bom", "quote", "header", "null", "formula_guard")
+    @field_validator(*_DIALECT)
     @classmethod
     def _of_a_text_format(cls, value: Any, info: ValidationInfo) -> Any:
         format_, name = info.data.get("format"), str(info.field_name)
@@ -213,19 +255,32 @@ class FileFormat(BaseModel):
         if info.data.get("format") == Format.PARQUET and compression != Compression.NONE:
             raise Refused(
                 found=f"`compression: {compression}` with `format: parquet`",
-                expected="none: Parquet is compressed inside, column by column",
+                expected="no compression: Parquet is compressed inside, column by column",
                 do="remove the compression",
             )
         return compression
 
     @field_validator("extension")
     @classmethod
-    def _short_ending(cls, extension: str) -> str:
+    def _short_ending(cls, extension: str, info: ValidationInfo) -> str:
         if not _EXTENSION.fullmatch(extension):
             near = f".{extension}" if _EXTENSION.fullmatch(f".{extension}") else ""
+            near = '""' if extension in ("none", "no") else near
             raise Refused(
                 expected="an ending such as .txt or .csv.gz, with at most 10 letters and digits behind each point",
                 do=f"did you mean `{near}`?" if near else "write it like `extension: .txt`",
+            )
+        last = f".{extension.rpartition('.')[2].casefold()}"
+        compression, format_ = info.data.get("compression"), info.data.get("format")
+        if compression and _ENDS_OF_PACKED.get(last, compression) != compression:
+            raise Refused(
+                expected=f"{last} for files that are packed so, and this client's say `compression: {compression}`",
+                do=f"write `compression: {_ENDS_OF_PACKED[last]}`, or choose another ending",
+            )
+        if last == ".parquet" and format_ and format_ != Format.PARQUET:
+            raise Refused(
+                expected=f"{last} for that format, and this client's files say `format: {format_}`",
+                do="write `format: parquet`, or choose another ending",
             )
         if extension.casefold().endswith(".manifest.json"):
             raise Refused(expected="another ending than that of manifests", do="choose another")

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 
 
 class Refused(ValueError):
-    """A rule of the agreement refused a value; `found` is None where the value speaks for itself."""
+    """A rule of the agreement refused a value; `found` is None where the value speaks for itself.
 
-    def __init__(self, *, expected: str, do: str, found: str | None = None) -> None:
+    `at` is the place inside the value where it is to be mended.
+    """
+
+    def __init__(self, *, expected: str, do: str, found: str | None = None, at: tuple[int | str, ...] = ()) -> None:
         super().__init__(f"{'' if found is None else f'found {found}; '}expected {expected}; {do}")
-        self.found, self.expected, self.do = found, expected, do
+        self.found, self.expected, self.do, self.at = found, expected, do, at
 
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:

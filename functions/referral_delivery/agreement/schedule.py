@@ -75,11 +75,6 @@ _DaysOfMonth = Annotated[
 ]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    """An editor would fill in the empty list, which is refused."""
-    del schema["default"]
-
-
 class Schedule(BaseModel):
     """When a client's files are due: `at` times of day, or `every` so many minutes or hours, local time."""
 
@@ -97,7 +92,7 @@ class Schedule(BaseModel):
         default=(),
         min_length=1,
         description="1 to 31 and `last`, such as [1, 15, last], in the place of `days`",
-        json_schema_extra=_without_default,
+        json_schema_extra=spellings.without_default,
     )
     # Of no account where days of the month are named; after them, so that its validator knows.
     days: _Days = Field(default=_WEEK, min_length=1, description="mon-fri, or a list; default: every day")

@@ -151,6 +151,11 @@ def input_type(item: str, *, names: Collection[str] = (), least: int = 0, or_ite
     return Annotated[list[item_type], Field(min_length=least)] | several
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """An editor would fill in a default that is refused where it is written out: nothing, or an empty list."""
+    del schema["default"]
+
+
 def _range(item: str) -> list[str]:
     start, end = (_DAYS[day] for day in _ends(item))
     return [_WEEK[(start + n) % 7][:3] for n in range((end - start) % 7 + 1)]

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from referral_delivery.agreement.client_file import causes
-from referral_delivery.agreement.client_file.causes import UnreadableFile
+from referral_delivery.agreement.client_file import causes, unreadable
 from referral_delivery.agreement.client_file.shown import quoted, source_line
+from referral_delivery.agreement.client_file.unreadable import Cause, UnreadableFile
 
 Location = tuple[int | str, ...]
 
@@ -23,6 +23,8 @@ MAX_DEPTH = 10
 MAX_CHARACTERS = 6_144
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# Where the names are values of the lake.
+_OF_VALUES = (("equals",), ("contains",))
 _TEXT_TAGS = (None, "tag:yaml.org,2002:str")
 
 
@@ -50,7 +52,7 @@ def parse(text: str) -> Fields:
         line, cause = causes.likely(error, lines)
         raise UnreadableFile(line, source_line(lines, line), cause) from error
     except yaml.YAMLError as error:
-        raise UnreadableFile(1, source_line(lines, 1), causes.UNKNOWN) from error
+        raise UnreadableFile(1, source_line(lines, 1), unreadable.UNKNOWN) from error
     if not isinstance(values, dict):
         raise causes.no_fields(values, lines)
     return Fields(values, builder.lines)
@@ -73,17 +75,17 @@ class _Builder:
         next(self._events)  # the document's end
         second = next(self._events)
         if isinstance(second, yaml.DocumentStartEvent):
-            self._refuse(second, causes.SECOND_DOCUMENT)
+            self._refuse(second, unreadable.SECOND_DOCUMENT)
         return value
 
     def _value(self, event: Any, location: Location) -> Any:
         self.lines[location] = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, causes.alias(str(event.anchor)))
+            self._refuse(event, unreadable.alias(str(event.anchor)))
         if event.tag not in _TEXT_TAGS:
-            self._refuse(event, causes.TAG)
+            self._refuse(event, unreadable.TAG)
         if len(location) > MAX_DEPTH:
-            self._refuse(event, causes.TOO_DEEP)
+            self._refuse(event, unreadable.TOO_DEEP)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(location)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -102,23 +104,26 @@ class _Builder:
     def _mapping(self, location: Location) -> dict[str, Any]:
         values: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            name = self._name(event)
+            name = self._name(event, location)
             if name in values:
-                self._refuse(event, causes.twice(quoted(name), self.lines[*location, name]))
+                self._refuse(event, unreadable.twice(quoted(name), self.lines[*location, name]))
             values[name] = self._value(next(self._events), (*location, name))
             self.lines[*location, name] = event.start_mark.line + 1
         return values
 
-    def _name(self, event: Any) -> str:
+    def _name(self, event: Any, location: Location) -> str:
         if not isinstance(event, yaml.ScalarEvent):
             self._refuse(event, causes.name_is_no_text(self._source[event.start_mark.line]))
         self._check_length(event)
+        # Elsewhere a name is a field's, and `null:` is one.
+        if event.implicit[0] and event.value in _NOTHING and location[-1:] in _OF_VALUES:
+            self._refuse(event, unreadable.NO_VALUE)
         return str(event.value)
 
     def _check_length(self, event: Any) -> None:
         if len(event.value) > MAX_CHARACTERS:
-            self._refuse(event, causes.too_long(len(event.value), MAX_CHARACTERS))
+            self._refuse(event, unreadable.too_long(len(event.value), MAX_CHARACTERS))
 
-    def _refuse(self, event: Any, cause: causes.Cause) -> NoReturn:
+    def _refuse(self, event: Any, cause: Cause) -> NoReturn:
         line = event.start_mark.line + 1
         raise UnreadableFile(line, source_line(self._source, line), cause)

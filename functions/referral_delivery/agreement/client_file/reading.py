@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.client_file import wording
-from referral_delivery.agreement.client_file.causes import UnreadableFile
 from referral_delivery.agreement.client_file.fields import Fields, parse
 from referral_delivery.agreement.client_file.shown import private_key_line
 from referral_delivery.agreement.client_file.text import read_text
+from referral_delivery.agreement.client_file.unreadable import UnreadableFile
 from referral_delivery.agreement.contract import CLIENT_NAME
 from referral_delivery.agreement.key_formats import PRIVATE_KEY
 from referral_delivery.agreement.public_key import PublicKey

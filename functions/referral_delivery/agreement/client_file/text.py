@@ -4,8 +4,8 @@ import codecs
 import re
 from pathlib import Path
 
-from referral_delivery.agreement.client_file.causes import Cause, UnreadableFile
 from referral_delivery.agreement.client_file.shown import source_line
+from referral_delivery.agreement.client_file.unreadable import Cause, UnreadableFile
 
 # A client file with the 50 keys that a user may have is a tenth of this.
 MAX_BYTES = 1024 * 1024

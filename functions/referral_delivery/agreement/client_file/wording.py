@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from referral_delivery.agreement.attributes import CATALOGUE
-from referral_delivery.agreement.client_file.causes import TEMPLATE
 from referral_delivery.agreement.client_file.fields import Fields, Location
 from referral_delivery.agreement.client_file.shown import CURLY_QUOTES, NOT_SHOWN, described, masked, quoted
-from referral_delivery.agreement.client_file.words import FIELDS, MEANT, Words
+from referral_delivery.agreement.client_file.unreadable import TEMPLATE
+from referral_delivery.agreement.client_file.words import FIELDS, MEANT, MEANT_VALUES
 from referral_delivery.agreement.column import Transform
 from referral_delivery.agreement.key_formats import PRIVATE_KEY
 from referral_delivery.agreement.refusal import Refused, nearest
@@ -25,6 +25,9 @@ from referral_delivery.errors import Finding
 _ALIKE = 0.7
 # What pydantic calls a mapping's key in a place.
 _KEY = "[key]"
+_MAP = "attributes.*.map"
+# What people write at the top, or in a map, and is a column's.
+_OF_COLUMNS = {each.removeprefix("attributes.*.") for each in FIELDS if each.startswith("attributes.*.")}
 
 
 def findings(error: ValidationError, path: Path, read: Fields, *, secret: bool) -> list[Finding]:
@@ -34,7 +37,7 @@ def findings(error: ValidationError, path: Path, read: Fields, *, secret: bool) 
     inside = {detail["loc"][:-1] for detail in details}
     told: dict[Location, Finding] = {}
     for detail in details:
-        location = _written(detail["loc"], read.values)
+        location = _written((*detail["loc"], *_inside(detail)), read.values)
         follows = detail["loc"] in meant or (
             detail["type"] == "too_short" and any(place[: len(location)] == location for place in inside)
         )
@@ -47,10 +50,19 @@ def _written(location: Location, values: Any) -> Location:
     """The place as far as the file has it: `email` alone is a column, and `06:00` alone a list of times."""
     part = values
     for depth, step in enumerate(location):
-        if isinstance(part, str) or (isinstance(step, int) and not isinstance(part, list)):
+        if isinstance(step, int) and isinstance(part, list):
+            part = part[step]
+        elif isinstance(step, str) and isinstance(part, dict):
+            part = part.get(step)
+        else:
             return location[:depth]
-        part = part[step] if isinstance(step, int) else (part or {}).get(step)
     return location
+
+
+def _inside(detail: ErrorDetails) -> Location:
+    """Where in the refused value the slip is."""
+    refused = detail.get("ctx", {}).get("error")
+    return refused.at if isinstance(refused, Refused) else ()
 
 
 def _finding(detail: ErrorDetails, location: Location, path: Path, read: Fields, secret: bool) -> Finding:
@@ -74,14 +86,19 @@ def _words(detail: ErrorDetails, values: Any) -> tuple[str, str, str]:
         return found, refused.expected, _slip(value, masked(refused.do))
     if detail["type"] == "extra_forbidden":
         return _unknown_field(detail["loc"], _entry(detail["loc"], values))
-    words = FIELDS[_pattern(detail["loc"])]
+    pattern = _pattern(detail["loc"])
+    words = FIELDS[pattern]
     if detail["type"] == "missing":
         return "nothing", words.expected, words.do or f"add it, like `{words.example}`"
-    return described(value), words.expected, _advice(words, value)
+    return described(value), words.expected, _advice(pattern, value)
 
 
-def _advice(words: Words, value: object) -> str:
-    near = nearest(value, words.choices) if isinstance(value, str) else None
+def _advice(pattern: str, value: object) -> str:
+    words, near = FIELDS[pattern], None
+    if isinstance(value, str):
+        near = MEANT_VALUES.get(pattern, {}).get(value.strip(" ").casefold()) or nearest(value, words.choices)
+    if near and near == value:
+        return "remove the quotes"
     return _slip(value, f"did you mean `{near}`?" if near else words.do or f"write it like `{words.example}`")
 
 
@@ -97,7 +114,6 @@ def _slip(value: object, do: str) -> str:
 def _unknown_field(location: Location, entry: dict[str, Any]) -> tuple[str, str, str]:
     name, siblings = str(location[-1]), _siblings(location)
     expected = f"one of {', '.join(siblings)}"
-    elsewhere = next((each.rpartition(".")[0] for each in FIELDS if each.rpartition(".")[2] == name), "")
     if "\xa0" in name:
         do = "type the blanks before it anew: they are hard blanks (U+00A0), as web pages and Word make them"
     elif _is_column(location, entry):
@@ -106,11 +122,26 @@ def _unknown_field(location: Location, entry: dict[str, Any]) -> tuple[str, str,
         do = f"put a blank after the colon: {quoted(name.replace(':', ': ', 1))}"
     elif meant := _meant(location):
         do = f"remove it; `{meant}` is there already" if meant in entry else f"did you mean `{meant}`?"
-    elif elsewhere:
-        do = f"it belongs under `{elsewhere.removesuffix('.*')}:`; move it there, indented"
     else:
-        do = "remove it"
+        do = _elsewhere(location)
     return "a field that is not known here", expected, do
+
+
+def _elsewhere(location: Location) -> str:
+    """What to do with a field that is of another place; first of those that are no list's."""
+    parent, name = _pattern(location[:-1]), str(location[-1])
+    meant = MEANT.get(_plain(name))
+    name = name if _parents(name) or meant not in _OF_COLUMNS else str(meant)
+    above = next(iter(sorted(_parents(name), key=lambda each: "*" in each)), "")
+    if not above:
+        return "move it under `equals:`, indented, or remove it" if parent == _MAP else "remove it"
+    if parent.startswith(f"{above}."):
+        return f"write it as `{name}: …` beside `{parent.removeprefix(f'{above}.')}:`, not below it"
+    return f"it belongs under `{above.removesuffix('.*').rpartition('*.')[2]}:`; move it there, indented"
+
+
+def _parents(name: str) -> list[str]:
+    return [above for each in FIELDS for above, _, last in [each.rpartition(".")] if above and last == name]
 
 
 def _column_meant(name: str, entry: dict[str, Any]) -> str:
@@ -126,8 +157,14 @@ def _column_meant(name: str, entry: dict[str, Any]) -> str:
 
 def _meant(location: Location) -> str | None:
     name, siblings = str(location[-1]).partition(":")[0], _siblings(location)
-    known = MEANT.get("_".join(name.casefold().replace("-", " ").split()))
+    known = MEANT.get(_plain(name))
+    if known in _OF_COLUMNS and known not in siblings:
+        return None
     return known if known in siblings else nearest(name, siblings)
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.casefold().replace("-", " ").split())
 
 
 def _meant_for(detail: ErrorDetails, values: Any) -> Iterator[Location]:
@@ -142,6 +179,8 @@ def _meant_for(detail: ErrorDetails, values: Any) -> Iterator[Location]:
         yield from ((*parent, each) for each in ("name", "from", "transform"))
     elif (meant := _meant(detail["loc"])) and meant not in entry:
         yield (*parent, meant)
+        if meant == "value":
+            yield (*parent, "from")  # which is the name where nothing is given
 
 
 def _entry(location: Location, values: Any) -> dict[str, Any]:
@@ -186,7 +225,7 @@ def named(location: Location, values: Any) -> str:
             part = part[step]
             name = part.get("label", part.get("name"))
             label = f" ({quoted(name)[1:-1]})" if isinstance(name, str) and name.strip() else ""
-    return ".".join(quoted(str(step))[1:-1] for step in location) + label
+    return ".".join(quoted(str(step))[1:-1] or '""' for step in location) + label
 
 
 def _known(location: Location) -> Location:

@@ -32,6 +32,7 @@ _COLUMN = "an attribute's name, or fields such as name, from, transform"
 _YES_OR_NO = ("true", "false")
 _OUTPUT = "a text of at most 1,000 characters, or true or false"
 _RECIPIENTS = "put the client's public key into the folder keys, and name it like `recipients: [keys/acme.asc]`"
+_NO_HYPHENS = f"{_INDENT}, without hyphens"
 _DURATION = "a number of minutes, hours or days, such as 90m, 36h or 2d"
 _OCCURRENCES = f"one or more of {', '.join(Occurrence)}"
 FIELDS: dict[str, Words] = {
@@ -60,7 +61,7 @@ FIELDS: dict[str, Words] = {
     "attributes.*.format": Words("how a date or timestamp is written", 'format: "%d/%m/%Y"'),
     "attributes.*.timezone": Words("a timezone by the name of a place", "timezone: Australia/Sydney"),
     "attributes.*.places": Words("a number of digits behind the point, 0 to 9", "places: 2"),
-    "attributes.*.map": Words("fields of its own: equals, contains, ignore_case", "map:", do=_INDENT),
+    "attributes.*.map": Words("fields of its own: equals, contains, ignore_case", "map:", do=_NO_HYPHENS),
     "attributes.*.map.equals": Words("values, and what is written for them", "equals: {gold: Premium}"),
     "attributes.*.map.equals.*": Words(_OUTPUT, "gold: Premium"),
     "attributes.*.map.contains": Words("parts of values, and what is written for them", "contains: {gold: Premium}"),
@@ -71,12 +72,20 @@ FIELDS: dict[str, Words] = {
     "attributes.*.transform": _choice(Transform, "transform: sha256"),
     "file": Words("fields of its own, such as compression", "file:", do=f"{_INDENT}, or remove it"),
     "file.format": _choice(Format, "format: csv"),
-    "file.delimiter": Words("one character between the columns, or the word tab", 'delimiter: ";"'),
+    "file.delimiter": Words(
+        "one character between the columns, or the word tab",
+        'delimiter: ";"',
+        do='put the character in quotes, like `delimiter: "|"`',
+    ),
     "file.line_ending": _choice(LineEnding, "line_ending: crlf"),
     "file.bom": Words("true or false", "bom: true", _YES_OR_NO),
     "file.quote": _choice(Quote, "quote: all"),
     "file.header": Words("true or false", "header: false", _YES_OR_NO),
-    "file.null": Words("what stands for a value that is not there", 'null: "NULL"'),
+    "file.null": Words(
+        "what stands for a value that is not there",
+        'null: "NULL"',
+        do='put it in quotes, like `null: "NULL"`, or remove it',
+    ),
     "file.formula_guard": Words("true or false", "formula_guard: true", _YES_OR_NO),
     "file.extension": Words("what the name ends with", "extension: .txt"),
     "file.compression": _choice(Compression, "compression: gzip"),
@@ -122,7 +131,31 @@ MEANT = {
     "encoding": "bom", "line_endings": "line_ending", "newline": "line_ending", "eol": "line_ending",
     "quoting": "quote", "headers": "header", "nulls": "null", "zip": "compression", "gzip": "compression",
     "gpg": "pgp", "openpgp": "pgp", "encryption": "pgp", "encrypt": "pgp", "recipient": "recipients",
-    "signed": "sign", "signature": "sign", "suffix": "extension", "mapping": "map", "values": "map",
-    "default": "if_no_match", "constant": "value",
-    "date_format": "format", "decimals": "places", "precision": "places",
+    "signed": "sign", "signature": "sign",
+    "suffix": "extension", "ext": "extension", "file_extension": "extension", "compress": "compression",
+    "gz": "compression", "null_value": "null", "null_string": "null", "file_name": "name", "filename": "name",
+    "day_sequence": "name", "sequence": "name", "mapping": "map", "values": "map", "lookup": "map",
+    "replace": "map", "exact": "equals", "exactly": "equals", "includes": "contains", "like": "contains",
+    "case_insensitive": "ignore_case", "default": "if_no_match", "else": "if_no_match", "otherwise": "if_no_match",
+    "other": "if_no_match", "fallback": "if_no_match", "if_null": "if_empty", "if_missing": "if_empty",
+    "if_blank": "if_empty", "empty": "if_empty", "constant": "value", "const": "value", "fixed": "value",
+    "date_format": "format", "decimals": "places", "precision": "places", "scale": "places", "round": "places",
+    "digits": "places",
+}  # fmt: skip
+
+# What people write in the place of one of a field's choices.
+MEANT_VALUES = {
+    "file.format": {
+        "txt": "csv", "text": "csv", "excel": "csv", "xlsx": "csv", "xls": "csv", "tab": "tsv", "pipe": "psv",
+        "json": "jsonl", "ndjson": "jsonl",
+    },
+    "file.line_ending": {
+        "windows": "crlf", "dos": "crlf", "\r\n": "crlf", "\\r\\n": "crlf", "unix": "lf", "linux": "lf", "\n": "lf",
+        "\\n": "lf",
+    },
+    "file.quote": {
+        "always": "all", "yes": "all", '"': "all", "needed": "minimal", "auto": "minimal", "never": "minimal",
+        "none": "minimal", "no": "minimal",
+    },
+    "file.compression": {"gz": "gzip", ".gz": "gzip", ".zip": "zip", "yes": "gzip", "no": "none"},
 }  # fmt: skip
