@@ -1,14 +1,11 @@
 """The demo: the whole path once, from sample referrals to files that clients fetch with OpenSSH's `sftp`."""
 
-import csv
-import gzip
 import hashlib
-import io
 import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,8 @@ import typer
 import yaml
 from rich.progress import BarColumn, Progress, TextColumn
 
-from demonstration.samples import COLUMNS, referrals, write_referrals
+from demonstration.reading import PgpKey, expected, lines, make_pgp_key
+from demonstration.samples import write_referrals
 from local_aws.sftp import SftpSession, require_openssh, write_known_hosts
 from referral_delivery.agreement.client import Client
 from referral_delivery.agreement.client_files import load_folder
@@ -58,6 +56,7 @@ class Demo:
     folder: Path
     local: LocalSystem
     checks: Checks
+    pgp_keys: dict[str, PgpKey] = field(default_factory=dict)
 
     def run(self) -> int:
         """Exit code: 0 only if every comparison held."""
@@ -86,12 +85,15 @@ class Demo:
         return 1 if self.checks.failed else 0
 
     def _clients(self) -> list[Client]:
-        """The example clients, due every minute instead of at their own times."""
+        """The example clients, due every minute instead of at their own times, and with PGP keys of their own."""
         folder = self.folder / "clients"
-        folder.mkdir()
+        (folder / "keys").mkdir(parents=True)
         for path in EXAMPLE_CLIENTS.glob("*.yaml"):
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
             content["schedule"] = {"every": "1m"}
+            for name in content.get("file", {}).get("pgp", {}).get("recipients", ()):
+                self.pgp_keys[path.stem] = key = make_pgp_key(content["contact"])
+                (folder / "keys" / name).write_text(key.public, encoding="ascii")
             (folder / path.name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return load_folder(folder, today=datetime.now(UTC).date())
 
@@ -142,11 +144,13 @@ class Demo:
             content = (into / name).read_bytes() if (into / name).exists() else b""
             digest = hashlib.sha256(content).hexdigest()
             self.checks.expect(digest == delivery.sha256, f"{client.client}: SHA-256 of {name} is the ledger's")
-            found += _parsed(content, name)
+            found += lines(content, client, self.pgp_keys.get(client.client))
             rows.append([client.client, name, delivery.rows, len(content), digest, _deleted_after(delivery, days)])
         self._collected(stack, client.client, len(deliveries))
-        held = sorted(found) == sorted(_expected(client, first=first, count=count))
-        self.checks.expect(held, f"{client.client}: every value of every row is as it was loaded")
+        if key := self.pgp_keys.get(client.client):
+            self.checks.expect(bool(found), f"{client.client}: its own PGP key opens each file, with {key.program}")
+        held = sorted(found) == sorted(expected(client, first=first, count=count))
+        self.checks.expect(held, f"{client.client}: every value of every row is as it was agreed")
         return rows
 
     def _collected(self, stack: Stack, client: str, count: int) -> None:
@@ -209,28 +213,6 @@ def main() -> None:
         "[red]a comparison failed[/red]" if code else "[green]every comparison held; nothing left running[/green]"
     )
     raise typer.Exit(code)
-
-
-def _parsed(content: bytes, name: str) -> list[tuple[str, ...]]:
-    text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8")
-    return [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))][1:]
-
-
-def _expected(client: Client, *, first: int, count: int) -> list[tuple[str, ...]]:
-    """The client's columns of the sample rows, made without the code that is on show."""
-    rows = []
-    for row in referrals(count, first=first):
-        referral = dict(zip(COLUMNS, row, strict=True))
-        values = []
-        for column in client.attributes:
-            value = referral[str(column.source)]
-            if column.source == "opted_in_at" and value:
-                value = value.replace(" ", "T") + ".000000Z"
-            if column.transform and value:
-                value = hashlib.new(column.transform, value.strip().lower().encode()).hexdigest()
-            values.append(value or "")
-        rows.append(tuple(values))
-    return rows
 
 
 def _retention_days(stack: Stack) -> int:
