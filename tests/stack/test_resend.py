@@ -11,7 +11,7 @@ import pytest
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.delivery.resend import find, resend
 from referral_delivery.errors import ContractError
-from referral_delivery.file import encode
+from referral_delivery.file import pack
 from referral_delivery.file.upload import NotCompleted, UploadedParts, Uploads
 from tests.stack.conftest import Command, Lab
 from tests.stack.test_recovery import Died, dying
@@ -164,7 +164,7 @@ def test_another_compressor_is_told_from_another_lake(lab: Lab, monkeypatch: pyt
     lab.deliver(packed)
     ((name, first),) = lab.files().items()
     lab.stack.s3.delete_object(Bucket=lab.stack["delivery_bucket"], Key=f"downloads/{lab.client}/{name}")
-    monkeypatch.setattr(encode, "_GZIP_LEVEL", 0)
+    monkeypatch.setattr(pack, "_GZIP_LEVEL", 0)
     report = again(lab)
     assert report.status is Status.RESENT
     # The client may have kept the first file: other bytes are not given its name.

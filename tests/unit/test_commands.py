@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from referral_delivery.errors import ContractError
 from referralctl import output
 from referralctl.commands.again import split
 from referralctl.main import app
+from tests.pgp import later, secret_key
 from tests.support import ed25519_key, utc, write_client
 
 EXAMPLES = str(PROJECT_FOLDER / "clients" / "example")
@@ -38,6 +40,19 @@ def test_check_notes_times_that_the_clock_skips_and_keys_that_end(tmp_path: Path
     assert "note  02:30 does not exist in Australia/Sydney on " in done.stdout
     assert "note  key 'old' expired on 2026-01-01; remove it" in done.stdout
     assert "note  no valid key: acme cannot log in; ask crm@acme.example for one" in done.stdout
+
+
+def test_check_shows_whom_files_are_encrypted_to_and_notes_a_key_that_ends(tmp_path: Path) -> None:
+    for name, days in (("soon", 20), ("never", None)):
+        (tmp_path / "keys").mkdir(exist_ok=True)
+        certificate = secret_key("Acme [bold] <crm@acme.example>", days=days).extract_certificate()
+        (tmp_path / "keys" / f"{name}.asc").write_text(str(certificate))
+    write_client(tmp_path, file_={"pgp": {"recipients": "soon.asc, never.asc"}})
+    done = CliRunner().invoke(app, ["clients", "check", str(tmp_path)])
+    day = f"{later(20):%Y-%m-%d}"
+    shown = re.findall(r"  pgp   ([0-9A-F]{40}) \(Acme \[bold\] <crm@acme\.example>\)  (.*)", done.stdout)
+    assert [until for _, until in shown] == [f"until {day}", "without end"]
+    assert f"note  PGP key {shown[0][0]} expires on {day}; ask crm@acme.example for it extended, or for" in done.stdout
 
 
 def test_check_notes_days_that_some_months_do_not_have(tmp_path: Path) -> None:

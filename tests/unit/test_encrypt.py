@@ -147,6 +147,15 @@ def test_a_reader_that_stops_leaves_neither_process_nor_descriptor(taken: int) -
     assert (processes(), descriptors()) == ([], before)
 
 
+def test_a_process_that_hangs_ends_with_its_reader() -> None:
+    stream = encrypted(rows(100), [recipient(ACME)], signing_key=None, now=now())
+    next(stream)
+    [process] = processes()
+    process.suspend()
+    stream.close()
+    assert processes() == []
+
+
 def test_a_file_leaves_neither_process_nor_descriptor() -> None:
     before = descriptors()
     message(b"rows")
@@ -181,7 +190,7 @@ def both() -> int:
 
 
 def test_the_function_imports_sequoia_only_where_it_encrypts(run_python: Callable[[str], str]) -> None:
-    loaded = run_python("import sys, referral_delivery.file.encrypt; print('pysequoia' in sys.modules)")
+    loaded = run_python("import sys, referral_delivery.handlers.export; print('pysequoia' in sys.modules)")
     assert loaded.strip() == "False"
 
 

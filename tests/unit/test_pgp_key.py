@@ -82,6 +82,11 @@ def test_what_is_kept_is_the_primary_key_one_user_id_and_one_subkey() -> None:
     assert len(key.certificate) < len(BINARY)
 
 
+def test_a_user_id_is_shown_in_one_line_of_a_readable_length() -> None:
+    for user_id, shown in (("a\x1b[2J\nb", "a?[2J?b"), ("x" * 100, "x" * 100), ("x" * 101, "x" * 100 + "…")):
+        assert parse(bytes(secret_key(user_id).extract_certificate()), moment=now()).user_ids == (shown,)
+
+
 def test_the_end_is_that_of_the_primary_key() -> None:
     key = parse(BINARY, moment=now())
     assert key.expires == CERTIFICATE.expiration

@@ -24,6 +24,7 @@ _STRONG_KEY = f"a key on Curve25519 or a NIST curve, or RSA of at least {MIN_RSA
 _USABLE_KEY = "a key that files can be encrypted to now"
 _ADD_SUBKEY = "ask the client to add one, `gpg --quick-add-key {} rsa3072 encr`, and to export the key again"
 _SHOWN_KEYS = 3
+MAX_USER_ID_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,14 @@ def parse(content: bytes, *, moment: datetime) -> PgpKey:
             expected=f"at most {MAX_CERTIFICATE_BYTES:,} bytes, which go with every delivery's contract",
             do=ASK_FOR_NEW_KEY,
         )
-    return PgpKey(primary.fingerprint, tuple(map(str, certificate.user_ids)), expires, bytes(minimal))
+    user_ids = tuple(_legible(str(each)) for each in certificate.user_ids)
+    return PgpKey(primary.fingerprint, user_ids, expires, bytes(minimal))
+
+
+def _legible(user_id: str) -> str:
+    """A user ID in one line of a message: whoever makes a key writes into it what he likes."""
+    shown = "".join(each if each.isprintable() else "?" for each in user_id[:MAX_USER_ID_CHARACTERS])
+    return shown if len(user_id) <= MAX_USER_ID_CHARACTERS else f"{shown}…"
 
 
 def _certificate(binary: bytes) -> pysequoia.Cert:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from referral_delivery.agreement.client import Client
+from referral_delivery.agreement.client import WARN_BEFORE_EXPIRY, Client
 from referral_delivery.agreement.client_files import json_schema, load, load_folder
 from referral_delivery.agreement.cron import expressions
 from referral_delivery.agreement.schedule import next_runs, skipped_time_notes
@@ -44,6 +44,8 @@ def check(
         facts.print(f"[bold]{client['client']}[/bold]  {', '.join(client['expressions'])}  {client['timezone']}")
         for run in client["next_runs"]:
             facts.print(f"  next  {run['local']}  ({run['utc']})")
+        for recipient in client["recipients"]:
+            facts.print(f"  pgp   {recipient['key']}  {recipient['until']}", markup=False)
         for note in client["notes"]:
             facts.print(f"  note  {note}", markup=False)
     talk.print(f"{_counted(len(clients), 'client')}, no findings")
@@ -79,6 +81,11 @@ def _described(client: Client, now: datetime, runs: int) -> dict[str, Any]:
             {"local": f"{run.local:%a %Y-%m-%d %H:%M}", "utc": f"{run.utc:%Y-%m-%dT%H:%MZ}"}
             for run in next_runs(client.schedule, now, runs)
         ],
+        # Read to the client on the telephone, it is known to be its own.
+        "recipients": [
+            {"key": str(each), "until": f"until {each.expires:%Y-%m-%d}" if each.expires else "without end"}
+            for each in client.recipients
+        ],
         "notes": [*skipped_time_notes(client.schedule, now.date()), *_key_notes(client, now)],
     }
 
@@ -91,6 +98,12 @@ def _key_notes(client: Client, now: datetime) -> list[str]:
             notes.append(f"key {key.label!r} expired on {key.expires}; remove it")
         elif key.ends_soon(today):
             notes.append(f"key {key.label!r} expires on {key.expires}; ask {client.contact} for the next one")
+    for recipient in client.recipients:
+        if recipient.has_expired(now + WARN_BEFORE_EXPIRY):
+            notes.append(
+                f"PGP key {recipient.fingerprint} expires on {recipient.expires:%Y-%m-%d}; ask {client.contact} for it "
+                "extended, or for the next one"
+            )
     if not client.keys_on(today):
         notes.append(f"no valid key: {client.client} cannot log in; ask {client.contact} for one")
     return notes
