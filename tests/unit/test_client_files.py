@@ -23,7 +23,7 @@ def refusal(folder: Path) -> str:
 
 
 def test_the_example_clients_are_accepted() -> None:
-    assert [client.client for client in load_folder(EXAMPLES, today=TODAY)] == ["acme", "globex"]
+    assert [client.client for client in load_folder(EXAMPLES, today=TODAY)] == ["acme", "globex", "hooli"]
 
 
 def test_the_committed_json_schema_is_current() -> None:

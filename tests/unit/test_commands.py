@@ -22,7 +22,7 @@ EXAMPLES = str(PROJECT_FOLDER / "clients" / "example")
 
 def test_check_shows_each_clients_expressions_and_next_runs() -> None:
     done = CliRunner().invoke(app, ["clients", "check", EXAMPLES, "--json", "--runs", "2"])
-    acme, globex = json.loads(done.stdout)
+    acme, globex, _hooli = json.loads(done.stdout)
     assert done.exit_code == 0
     assert acme["expressions"] == [
         "cron(0 6 ? * MON,TUE,WED,THU,FRI *)",
