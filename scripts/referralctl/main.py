@@ -9,6 +9,7 @@ class Commands(LazyGroup):
     """All commands."""
 
     modules = {  # noqa: RUF012 - a ClassVar, as LazyGroup says
+        "preview": "preview",
         "deliver": "deliver",
         "deliveries": "history",
         "status": "status",

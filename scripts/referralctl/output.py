@@ -62,7 +62,12 @@ def print_table(columns: list[str], rows: list[list[object]], *, right: Collecti
     facts.print(table)
 
 
+def visible(text: str) -> str:
+    """A text in which what a terminal would not show, or would obey, stands as its escape."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
 def _shown(cell: object) -> Text:
     """A cell as it is: what others have written is no markup, and moves no terminal's cursor."""
     text = f"{cell:,}" if isinstance(cell, int) else str("" if cell is None else cell)
-    return Text("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text))
+    return Text(visible(text))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import boto3
 import typer
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from referral_delivery.lake.objects import Lake
 from referral_delivery.ledger.table import Ledger
@@ -25,6 +25,7 @@ from referralctl.local_system import session as local_session
 from referralctl.output import errors_reported
 
 if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
@@ -136,6 +137,14 @@ class Stack:
             return str(self._client("sts", _ASK_BRIEFLY).get_caller_identity()["Arn"])
         except (BotoCoreError, ClientError):
             return None
+
+    @property
+    def credentials(self) -> "ReadOnlyCredentials":
+        """What AWS is asked with, for those who ask it by other means than boto3."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found.get_frozen_credentials()
 
     @property
     def accounts(self) -> set[str]:

@@ -14,21 +14,19 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from referral_delivery.agreement import file_name
-from referral_delivery.agreement.contract import Contract
 from referral_delivery.agreement.file_format import WhenEmpty
 from referral_delivery.delivery.lease import Renewal, take_turn
-from referral_delivery.delivery.plan import Pace, Plan, plan
+from referral_delivery.delivery.plan import Pace, Plan
 from referral_delivery.delivery.publish import Publisher, metadata_of
 from referral_delivery.delivery.report import Report, Request, Status
+from referral_delivery.delivery.upcoming import first_moment, name_of, next_plan
 from referral_delivery.errors import DeliveryError, Overtaken
 from referral_delivery.file.upload import DOWNLOADS
 from referral_delivery.file.writer import FileWriter
-from referral_delivery.lake.objects import first_hour
 from referral_delivery.ledger.occasion import Occasion
 from referral_delivery.ledger.records import Claim, Delivery, Sealed
 from referral_delivery.ledger.table import CLOCKS_DIFFER, Ledger
-from referral_delivery.window import Window, midnight
+from referral_delivery.window import Window
 
 # What a run needs to plan, to seal, to publish and to commit, beside reading and writing.
 SPARE_SECONDS = 60
@@ -85,7 +83,7 @@ class Exporter:
             until = self._until(held, request, due)
             made = self._next(held, request, until)
             if made is None:
-                done = max(until, self._start(held, request))
+                done = max(until, first_moment(request.contract, held.position))
                 asked = self.ledger.release(held, done=done, now=self.now())
                 held = None if asked is None else replace(held, requested_until=asked)
             else:
@@ -143,15 +141,13 @@ class Exporter:
             claim, sealed, name_is_taken = replace(claim, sealed=None), None, True
 
     def _plan(self, claim: Claim, request: Request, until: datetime) -> Plan | None:
-        if until <= self._start(claim, request):
-            return None
-        client, deliver_from = claim.client, request.contract.deliver_from
-        whole = Window(claim.position or midnight(deliver_from), until)
         seconds = request.seconds_left() - SPARE_SECONDS
-        return plan(
-            self.writer.lake.objects(client, whole, deliver_from=deliver_from),
-            whole,
-            already_read=self.ledger.already_read(client, since=first_hour(whole)),
+        return next_plan(
+            self.ledger,
+            self.writer.lake,
+            request.contract,
+            position=claim.position,
+            until=until,
             budget=self.pace.budget(seconds, attempt=claim.attempt),
         )
 
@@ -203,28 +199,9 @@ class Exporter:
 
     def _key(self, request: Request, window: Window, sequence: int, *, name_is_taken: bool) -> str:
         contract = request.contract
-        name = file_name.render(
-            contract.file.name,
-            client=contract.client,
-            start=window.start,
-            end=window.end,
-            sequence=sequence,
-            day_sequence=self._day_sequence(contract, window),
-        )
-        key, extension = f"{DOWNLOADS}/{contract.client}/{name}{contract.file.ending}", contract.file.ending
+        name = name_of(self.ledger, contract, window, sequence=sequence)
+        key, extension = f"{DOWNLOADS}/{contract.client}/{name}", contract.file.ending
         return self.writer.uploads.free_key(key, extension, mark="_") if name_is_taken else key
-
-    def _day_sequence(self, contract: Contract, window: Window) -> int:
-        """How many files this is of the day on which its window ends, if anybody wants to know."""
-        if not file_name.counts_days(contract.file.name):
-            return 1
-        before = self.ledger.deliveries(contract.client, since=midnight(window.end.date()))
-        return 1 + sum(1 for each in before if each.sequence)
-
-    def _start(self, claim: Claim, request: Request) -> datetime:
-        """The first moment whose referrals the client has not received, and is to receive."""
-        first = midnight(request.contract.deliver_from)
-        return max(claim.position or first, first)
 
     def _floor(self, moment: datetime | None) -> datetime:
         """The moment, or now, whichever is earlier, in whole seconds: a part of a second would be delivered twice."""

@@ -6,7 +6,7 @@ key, within an object as it was written. So the same selection gives the same by
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from itertools import groupby
 from typing import Any
@@ -35,12 +35,21 @@ _NAMED = re.compile(r"\$([a-z_]+[0-9]*)")
 
 @dataclass(frozen=True)
 class Batch:
-    """A SELECT over so many objects of one group; `ahead` fetches first what it reads, with many requests at once."""
+    """A SELECT over so many objects of one group; `ahead` fetches first what it reads, with many requests at once.
+
+    `listed` is the parameter that lists them.
+    """
 
     sql: str
     parameters: Mapping[str, Any]
     objects: int
     ahead: "Batch | None" = None
+    listed: str = ""
+
+    def part(self, first: int, end: int) -> "Batch":
+        """The rows of some of its objects, by their places; parts that follow on each other give all of its rows."""
+        urls = self.parameters[self.listed][first:end]
+        return replace(self, parameters={**self.parameters, self.listed: urls}, objects=len(urls))
 
     def fetch(self, con: duckdb.DuckDBPyConnection) -> list[Any]:
         """Its rows, where they are few; many requests are under way."""
@@ -97,34 +106,39 @@ class _Selects:
             said or value_of(column, group.layout[column.source or ""])
             for said, column in zip(self._constants, self._columns, strict=True)
         ]
-        sql = f"SELECT {self._named(values)} {self._from(group.urls)} WHERE {condition}"
+        listed = self._parameters(group.urls)
+        sql = f"SELECT {self._named(values)} {self._from(listed)} WHERE {condition}"
         for number in range(max(map(len, self._steps))):
             texts = [
                 done[number](text_of(position)) if number < len(done) else text_of(position)
                 for position, done in enumerate(self._steps)
             ]
             sql = f"SELECT {self._named(texts)} FROM ({sql})"
-        return self._batch(sql, group.urls, ahead)
+        return self._batch(sql, listed, ahead)
 
     def count(self, group: _Group, condition: str) -> Batch:
         """How many of a group's rows meet the condition."""
-        return self._batch(f"SELECT count(*) {self._from(group.urls)} WHERE {condition}", group.urls)
+        listed = self._parameters(group.urls)
+        return self._batch(f"SELECT count(*) {self._from(listed)} WHERE {condition}", listed)
 
     def touch(self, group: _Group, urls: Sequence[str]) -> Batch:
         """What reads all that is wanted of some of a group's objects."""
         read = ", ".join(f"max(hash({identifier(stored.name)}))" for _, stored in group.layout.columns)
-        return self._batch(f"SELECT {read} {self._from(urls)}", urls)
+        listed = self._parameters(urls)
+        return self._batch(f"SELECT {read} {self._from(listed)}", listed)
 
     def _named(self, texts: Sequence[str]) -> str:
         named = [f"{text} AS {text_of(position)}" for position, text in enumerate(texts)]
         return ", ".join([*named, OBJECT] if self._names_objects else named)
 
-    def _from(self, urls: Sequence[str]) -> str:
-        return f"FROM read_parquet({self._parameters(urls)}, filename = {OBJECT_COLUMN!r}, hive_partitioning = false)"
+    def _from(self, listed: str) -> str:
+        return f"FROM read_parquet({listed}, filename = {OBJECT_COLUMN!r}, hive_partitioning = false)"
 
-    def _batch(self, sql: str, urls: Sequence[str], ahead: Batch | None = None) -> Batch:
+    def _batch(self, sql: str, listed: str, ahead: Batch | None = None) -> Batch:
         # DuckDB takes no parameter that a query does not name.
-        return Batch(sql, {name: self._parameters.values[name] for name in _NAMED.findall(sql)}, len(urls), ahead)
+        parameters = {name: self._parameters.values[name] for name in _NAMED.findall(sql)}
+        name = listed.removeprefix("$")
+        return Batch(sql, parameters, len(parameters[name]), ahead, name)
 
 
 def rows(con: duckdb.DuckDBPyConnection, contract: Contract, selection: Selection, lake: Lake) -> Query:

@@ -90,6 +90,7 @@ def to_position(cursor: Mapping[str, Any]) -> Position:
         lease_owner=fields.text("lease_owner") if "lease_owner" in fields else None,
         lease_expires=float(fields.number("lease_expires")) if "lease_expires" in fields else None,
         attempts=fields.number("attempts", 0),
+        in_vain=fields.number("in_vain", 0),
         last_rows=fields.moment("last_rows"),
     )
 

@@ -52,8 +52,9 @@ class Claim:
 class Position:
     """Where a client stands, for those who only look.
 
-    `sealed_key` is that of a file that waits to be published; `attempts` counts the runs since one came to an end;
-    `last_rows` is the end of the last window that had referrals.
+    `sealed_key` is that of a file that waits to be published; `attempts` counts the runs since one came to an end,
+    `in_vain` those of them that failed for the lake's data or the contract; `last_rows` is the end of the last window
+    that had referrals.
     """
 
     cursor: datetime | None
@@ -63,6 +64,7 @@ class Position:
     lease_owner: str | None
     lease_expires: float | None
     attempts: int = 0
+    in_vain: int = 0
     last_rows: datetime | None = None
 
 

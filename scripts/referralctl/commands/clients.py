@@ -34,7 +34,7 @@ def check(
     try:
         clients = [load(folder, today=now.date())] if folder.is_file() else load_folder(folder, today=now.date())
     except ClientFileError as error:
-        _report(error.findings, as_json=as_json)
+        report_findings(error.findings, as_json=as_json)
         raise typer.Exit(1) from error
     described = [_described(client, now, runs) for client in clients]
     if as_json:
@@ -57,7 +57,8 @@ def schema() -> None:
     print(json_schema(), end="")
 
 
-def _report(findings: Sequence[Finding], *, as_json: bool) -> None:
+def report_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what is wrong with client files: all of it."""
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings]})
     for finding in () if as_json else findings:
