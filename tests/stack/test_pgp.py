@@ -104,6 +104,13 @@ def test_the_signing_key_is_made_once_and_files_are_signed_with_it(deployed: Dep
         assert gzip.decompress(decrypted(body, key, signed_by=signer)) == b"referral_id,source\na,site\nb,site\n"
 
 
+def test_a_preview_shows_what_is_encrypted_and_to_whom(deployed: Deployed) -> None:
+    seen = deployed.run("preview", "acme")
+    assert seen["file"].endswith(".csv.gz.pgp")
+    assert (seen["encrypted_to"], seen["signed"]) == ([str(recipient(ACME)), str(recipient(NEW))], True)
+    assert seen["lines"] == "referral_id,source\n"
+
+
 def test_the_function_may_read_that_secret_and_no_other_function_any(deployed: Deployed) -> None:
     iam = session(deployed.system).client("iam", endpoint_url=deployed.system["endpoint_url"])
     functions = deployed.stack.functions.list_functions()["Functions"]

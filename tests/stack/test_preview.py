@@ -7,19 +7,17 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from referral_delivery.agreement.client_files import load
 from referral_delivery.window import HOUR, floor_to_hour, from_text, to_text
-from referralctl.local_system import session
 from referralctl.main import app
 from tests.rows import NASTY
 from tests.stack.conftest import Command, Lab
@@ -29,8 +27,6 @@ from tests.support import write_client
 REFERRALCTL = str(Path(sys.executable).with_name("referralctl"))
 EMAIL = "jane.doe@mail.example"
 EXCEL = {"delimiter": ";", "bom": True, "line_ending": "crlf", "quote": "all", "null": "NULL", "formula_guard": True}
-# What an operator must be allowed who only looks, as docs/operations.md says.
-READING = ["s3:ListBucket", "s3:GetObject", "dynamodb:GetItem", "dynamodb:Query", "lambda:GetFunctionConfiguration"]
 
 Preview = Callable[..., Any]
 
@@ -131,46 +127,6 @@ def test_nothing_personal_is_shown_unless_it_is_asked_for(
         assert "j***.***@****.*******" in printed
         assert "free text" in printed
         assert EMAIL in preview(path, "--show-personal-data", *options).output
-
-
-def test_it_reads_with_the_right_to_read_alone_and_claims_nothing(
-    lab: Lab, client_file: Callable[..., str], hour: datetime, reader: dict[str, str], outputs: Path
-) -> None:
-    land(lab, hour, "a")
-    system = json.loads(outputs.read_text())
-    outputs.write_text(json.dumps(system["outputs"] | {"region": system["region"]}))
-    command = [REFERRALCTL, "preview", client_file(), "--outputs", str(outputs), "--json"]
-    done = subprocess.run(command, env=os.environ | reader, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["rows"] == [{"email": "j***.***@****.*******", "ad_text": "a"}]
-    assert (lab.cursor(), lab.files()) == ({}, {})
-
-
-@pytest.fixture
-def reader(lab: Lab, system: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """An environment with credentials that may read and nothing else, which is tried."""
-    iam, name = session(system).client("iam", endpoint_url=system["endpoint_url"]), f"reader-of-{lab.client}"
-    iam.create_user(UserName=name)
-    statement = {"Effect": "Allow", "Action": READING, "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=document)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    s3 = session(system).client(
-        "s3",
-        endpoint_url=system["endpoint_url"],
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
-    with pytest.raises(ClientError, match="AccessDenied"):
-        s3.put_object(Bucket=lab.stack["lake_bucket"], Key="x", Body=b"")
-    yield {
-        "AWS_ENDPOINT_URL": system["endpoint_url"],
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-    }
-    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-    iam.delete_user_policy(UserName=name, PolicyName="read")
-    iam.delete_user(UserName=name)
 
 
 def test_objects_far_behind_the_rows_that_are_shown_are_not_read(
@@ -276,8 +232,7 @@ def test_a_lake_that_does_not_exist_is_one_line(
 ) -> None:
     system = json.loads(outputs.read_text())
     outputs.write_text(json.dumps(system | {"outputs": system["outputs"] | {"lake_bucket": "no-such-lake"}}))
-    said = refused(preview(client_file(), code=1))
-    assert said == "error: lake bucket 'no-such-lake' does not exist; check the stack's `lake_bucket` setting\n"
+    assert refused(preview(client_file(), code=1)) == "error: lake bucket 'no-such-lake' does not exist; check the stack's `lake_bucket` setting\n"
 
 
 def refused(done: Any) -> str:
@@ -292,8 +247,7 @@ def test_in_a_terminal_of_80_columns_only_the_files_own_lines_are_longer(
     land(lab, hour, "words " * 40)
     ours, theirs = pty.openpty()
     command = [REFERRALCTL, "preview", client_file(file_=EXCEL), "--outputs", str(outputs)]
-    environment = os.environ | {"TERM": "dumb", "COLUMNS": "80"}
-    with subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(command, env=os.environ | {"TERM": "dumb", "COLUMNS": "80"}, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         screen = shown(ours, until=b"--show-personal-data shows them")
         assert process.wait(SECONDS) == 0

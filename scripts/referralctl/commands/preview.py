@@ -7,6 +7,7 @@ import duckdb
 import typer
 
 from referral_delivery.errors import ClientFileError
+from referral_delivery.file.encrypt import check_recipients
 from referral_delivery.lake import connection
 from referralctl import stacks
 from referralctl.commands.clients import report_findings
@@ -60,18 +61,23 @@ def preview(
 
 def _sample(stack: Stack, contract: "Contract", upcoming: Upcoming, *, rows: int, mask: bool) -> Sample:
     """The first rows, read with the operator's own access."""
+    if contract.file.pgp:
+        check_recipients(contract.recipients, upcoming.due)
     con = connection.connect(
         endpoint_url=stack.s3.meta.endpoint_url,
         region=stack.s3.meta.region_name,
         bucket=stack["lake_bucket"],
         credentials=stack.credentials,
-        memory_mb=upcoming.memory_mb,
+        # One thread, which reads no further than it must.
+        memory_mb=connection.MEMORY_MB_PER_VCPU,
     )
     with con:
         try:
             return sample(con, contract, upcoming.plan.selection, stack.lake, rows=rows, mask=mask)
         except duckdb.Error as error:
-            said = " ".join(str(error).split())
+            # Other messages may quote a value.
+            told = isinstance(error, duckdb.IOException)
+            said = " ".join(str(error).split()) if told else type(error).__name__
             raise AwsRefused(
                 f"the lake could not be read: {said}; expected an S3 that answers, and the right to s3:GetObject on "
                 f"s3://{stack.lake.bucket}/{stack.lake.prefix}/; try it again, or ask for the right"

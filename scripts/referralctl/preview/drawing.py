@@ -57,7 +57,9 @@ class Preview:
             "due": to_text(upcoming.due),
             "waits": upcoming.waits,
             "sealed": _name(upcoming.position.sealed_key),
-            "format": subject.contract.file.model_dump(mode="json"),
+            "format": subject.contract.file.model_dump(mode="json", exclude={"pgp"}),
+            "encrypted_to": [str(recipient) for recipient in subject.contract.recipients],
+            "signed": bool(subject.contract.file.pgp and subject.contract.file.pgp.sign),
             "objects": len(upcoming.objects),
             "bytes": upcoming.size_bytes,
             "is_cut": upcoming.is_cut,
@@ -89,6 +91,9 @@ def summary(preview: Preview) -> Table:
         "format": in_words(subject.contract.file),
         "reads": f"{len(upcoming.objects):,} objects, {upcoming.size_bytes:,} bytes",
     }
+    if pgp := subject.contract.file.pgp:
+        to = ", ".join(map(str, pgp.recipients))
+        facts["pgp"] = f"encrypted to {to}{', and signed' if pgp.sign else ''}; shown as it is before that"
     if upcoming.waits:
         facts["due"] += "; asked for, and not delivered yet"
     for name, said in facts.items():

@@ -24,7 +24,6 @@ class Upcoming:
     waits: bool
     sequence: int
     file: str
-    memory_mb: int
 
     @property
     def objects(self) -> list[LakeObject]:
@@ -67,5 +66,4 @@ def look(stack: Stack, subject: Subject, *, now: datetime) -> Upcoming:
         waits=waits,
         sequence=position.sequence + 1,
         file=name_of(stack.ledger, contract, plan.window, sequence=position.sequence + 1),
-        memory_mb=function["MemorySize"],
     )
