@@ -232,7 +232,10 @@ def test_a_lake_that_does_not_exist_is_one_line(
 ) -> None:
     system = json.loads(outputs.read_text())
     outputs.write_text(json.dumps(system | {"outputs": system["outputs"] | {"lake_bucket": "no-such-lake"}}))
-    assert refused(preview(client_file(), code=1)) == "error: lake bucket 'no-such-lake' does not exist; check the stack's `lake_bucket` setting\n"
+    assert (
+        refused(preview(client_file(), code=1))
+        == "error: lake bucket 'no-such-lake' does not exist; check the stack's `lake_bucket` setting\n"
+    )
 
 
 def refused(done: Any) -> str:
@@ -247,7 +250,9 @@ def test_in_a_terminal_of_80_columns_only_the_files_own_lines_are_longer(
     land(lab, hour, "words " * 40)
     ours, theirs = pty.openpty()
     command = [REFERRALCTL, "preview", client_file(file_=EXCEL), "--outputs", str(outputs)]
-    with subprocess.Popen(command, env=os.environ | {"TERM": "dumb", "COLUMNS": "80"}, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(
+        command, env=os.environ | {"TERM": "dumb", "COLUMNS": "80"}, stdout=theirs, stderr=theirs
+    ) as process:
         os.close(theirs)
         screen = shown(ours, until=b"--show-personal-data shows them")
         assert process.wait(SECONDS) == 0

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +19,11 @@ from referral_delivery.errors import ClientFileError
 from referralctl.errors import StackNotFound
 from referralctl.preview import drawing, subject
 from referralctl.preview.masking import masked, masked_row, personal
+from referralctl.preview.sample import sample
 from referralctl.preview.subject import Deployed
 from referralctl.stacks import Stack
-from tests.support import TODAY, catalogue_without, contract
+from tests.support import TODAY, catalogue_without, contract, delivered, selected
+from tests.unit.test_query import DAY, Folder
 
 EMAIL, BORN = Column.model_validate("email"), Column.model_validate("birth_date")
 POINTS = Column.recalled({"name": "points", "from": "points_of_old", "type": "integer"})
@@ -115,6 +118,22 @@ def test_a_table_fits_80_columns_and_tells_nothing_from_an_empty_text(columns: i
     shown = screen.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, shown.splitlines())) <= 80
     assert shown.count("(null)") == shown.count('""') == 2
+
+
+def test_the_first_rows_of_many_objects_are_the_first_rows_of_the_file(tmp_path: Path) -> None:
+    lake = Folder(tmp_path)
+    for number in range(30):
+        age = f", {number} AS age" if number % 7 else ""
+        lake.land(f"SELECT 'r-{number}-' || range AS referral_id {age} FROM range({number % 3})")
+    seen, columns = lake.hashes(1, 5, 20), ["referral_id", "age"]
+    with duckdb.connect() as con:
+        whole = delivered(con, lake, seen=seen, attributes=columns).splitlines()
+        assert len(whole) == 31
+        for rows in (1, 4, 5, 29, 30, 100):
+            selection, agreed = selected(lake, DAY, seen=seen), contract(attributes=columns)
+            first = sample(con, agreed, selection, lake, rows=rows, mask=True)
+            assert first.lines
+            assert first.lines.decode().splitlines() == whole[: rows + 1]
 
 
 def stack(**outputs: Any) -> Stack:

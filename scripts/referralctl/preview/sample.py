@@ -80,7 +80,7 @@ def _of_rows(con: duckdb.DuckDBPyConnection, contract: Contract, rows: Sequence[
     if not rows:
         return Query(columns)
     names = [*map(text_of, range(len(columns))), OBJECT][: len(rows[0])]
-    con.execute(f"CREATE TEMP TABLE first_rows ({', '.join(f'{name} VARCHAR' for name in names)})")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE first_rows ({', '.join(f'{name} VARCHAR' for name in names)})")
     con.executemany(f"INSERT INTO first_rows VALUES ({', '.join('?' * len(names))})", rows)
     return Query(columns, [Batch("SELECT * FROM first_rows", {}, objects=1)])
 
