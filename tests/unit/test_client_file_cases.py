@@ -101,6 +101,9 @@ ONLY_WHEN_CHECKED = {
     "a decimal with zeros in a map",
     "a decimal with too few places in a map",
     "a decimal with a comma in a map",
+    "a decimal that begins with its point in a map",
+    "a value of a map with a tag",
+    "a list as a value of a map",
 }
 
 

@@ -60,7 +60,7 @@ def _has_places(text: str, places: int) -> bool:
 
 def _number(text: str, *, places: int | None) -> str | None:
     """The number that a text says, as it is written; None where it says none, or one of more digits."""
-    if not re.fullmatch(r"\s*[-+]?[0-9]+(?:\.[0-9]*)?\s*", text):
+    if not re.fullmatch(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*", text):
         return None
     try:
         number = Decimal(text.strip())

@@ -15,7 +15,7 @@ from referral_delivery.agreement.attributes import CATALOGUE
 from referral_delivery.agreement.client_file.fields import Fields, Location
 from referral_delivery.agreement.client_file.shown import CURLY_QUOTES, NOT_SHOWN, described, masked, quoted
 from referral_delivery.agreement.client_file.unreadable import TEMPLATE
-from referral_delivery.agreement.client_file.words import FIELDS, MEANT, MEANT_VALUES
+from referral_delivery.agreement.client_file.words import FIELDS, MEANT, MEANT_TRUTH, MEANT_VALUES, YES_OR_NO
 from referral_delivery.agreement.column import Transform
 from referral_delivery.agreement.key_formats import PRIVATE_KEY
 from referral_delivery.agreement.refusal import Refused, nearest
@@ -95,8 +95,9 @@ def _words(detail: ErrorDetails, values: Any) -> tuple[str, str, str]:
 
 def _advice(pattern: str, value: object) -> str:
     words, near = FIELDS[pattern], None
+    meant = MEANT_TRUTH if words.choices == YES_OR_NO else MEANT_VALUES.get(pattern, {})
     if isinstance(value, str):
-        near = MEANT_VALUES.get(pattern, {}).get(value.strip(" ").casefold()) or nearest(value, words.choices)
+        near = meant.get(value.strip(" ").casefold()) or nearest(value, words.choices)
     if near and near == value:
         return "remove the quotes"
     return _slip(value, f"did you mean `{near}`?" if near else words.do or f"write it like `{words.example}`")

@@ -29,7 +29,7 @@ _DAY = "a day that exists, as year-month-day"
 _INDENT = "write its fields below it, each indented by two blanks"
 _ENTRY = "write `- label: …` and below it, indented by two blanks more, `public_key: …`"
 _COLUMN = "an attribute's name, or fields such as name, from, transform"
-_YES_OR_NO = ("true", "false")
+YES_OR_NO = ("true", "false")
 _OUTPUT = "a text of at most 1,000 characters, or true or false"
 _RECIPIENTS = "put the client's public key into the folder keys, and name it like `recipients: [keys/acme.asc]`"
 _NO_HYPHENS = f"{_INDENT}, without hyphens"
@@ -66,7 +66,7 @@ FIELDS: dict[str, Words] = {
     "attributes.*.map.equals.*": Words(_OUTPUT, "gold: Premium"),
     "attributes.*.map.contains": Words("parts of values, and what is written for them", "contains: {gold: Premium}"),
     "attributes.*.map.contains.*": Words(_OUTPUT, "gold: Premium"),
-    "attributes.*.map.ignore_case": Words("true or false", "ignore_case: true", _YES_OR_NO),
+    "attributes.*.map.ignore_case": Words("true or false", "ignore_case: true", YES_OR_NO),
     "attributes.*.if_empty": Words(_OUTPUT, "if_empty: unknown"),
     "attributes.*.if_no_match": Words(_OUTPUT, "if_no_match: other"),
     "attributes.*.transform": _choice(Transform, "transform: sha256"),
@@ -78,15 +78,15 @@ FIELDS: dict[str, Words] = {
         do='put the character in quotes, like `delimiter: "|"`',
     ),
     "file.line_ending": _choice(LineEnding, "line_ending: crlf"),
-    "file.bom": Words("true or false", "bom: true", _YES_OR_NO),
+    "file.bom": Words("true or false", "bom: true", YES_OR_NO),
     "file.quote": _choice(Quote, "quote: all"),
-    "file.header": Words("true or false", "header: false", _YES_OR_NO),
+    "file.header": Words("true or false", "header: false", YES_OR_NO),
     "file.null": Words(
         "what stands for a value that is not there",
         'null: "NULL"',
         do='put it in quotes, like `null: "NULL"`, or remove it',
     ),
-    "file.formula_guard": Words("true or false", "formula_guard: true", _YES_OR_NO),
+    "file.formula_guard": Words("true or false", "formula_guard: true", YES_OR_NO),
     "file.extension": Words("what the name ends with", "extension: .txt"),
     "file.compression": _choice(Compression, "compression: gzip"),
     "file.pgp": Words("fields of its own: recipients, sign", "pgp: {recipients: [keys/acme.asc]}", do=_INDENT),
@@ -94,9 +94,9 @@ FIELDS: dict[str, Words] = {
         f"1 to {MAX_RECIPIENTS} key files or fingerprints", "recipients: [keys/acme.asc]", do=_RECIPIENTS
     ),
     "file.pgp.recipients.*": Words("a key file or a fingerprint", "recipients: [keys/acme.asc]", do=_RECIPIENTS),
-    "file.pgp.sign": Words("true or false", "sign: true", _YES_OR_NO),
+    "file.pgp.sign": Words("true or false", "sign: true", YES_OR_NO),
     "file.when_empty": _choice(WhenEmpty, "when_empty: skip"),
-    "file.manifest": Words("true or false", "manifest: true", _YES_OR_NO),
+    "file.manifest": Words("true or false", "manifest: true", YES_OR_NO),
     "file.name": Words("a template of the file's name", "name: referrals_{sequence:06d}"),
     "expect_within": Words(_DURATION, "expect_within: 36h"),
     "collect_within": Words(_DURATION, "collect_within: 2d"),
@@ -143,7 +143,11 @@ MEANT = {
     "digits": "places",
 }  # fmt: skip
 
-# What people write in the place of one of a field's choices.
+# What people write in the place of true and false, and of one of a field's choices.
+MEANT_TRUTH = {
+    "yes": "true", "y": "true", "on": "true", "1": "true", "t": "true", "no": "false", "n": "false", "off": "false",
+    "0": "false", "f": "false", "none": "false", "never": "false",
+}  # fmt: skip
 MEANT_VALUES = {
     "file.format": {
         "txt": "csv", "text": "csv", "excel": "csv", "xlsx": "csv", "xls": "csv", "tab": "tsv", "pipe": "psv",
