@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cold_start, engine, export, fan_out, provisioning, readme, small, small_objects, watch
+from benchmarks import cold_start, engine, export, fan_out, formats, provisioning, readme, small, small_objects, watch
 from benchmarks.process import PEERS_PYTHON
 from benchmarks.report import Result
 from infra import PROJECT_FOLDER
@@ -32,6 +32,7 @@ class Part(StrEnum):
     FAN_OUT = "fan-out"
     ENGINE = "engine"
     WATCH = "watch"
+    FORMATS = "formats"
 
 
 def main(
@@ -57,6 +58,7 @@ def main(
         Part.FAN_OUT: partial(fan_out.run, quick=quick),
         Part.ENGINE: partial(engine.run, quick=quick),
         Part.WATCH: partial(watch.run, quick=quick),
+        Part.FORMATS: partial(formats.run, quick=quick),
     }
     results = []
     for part in parts or list(Part):

@@ -26,6 +26,8 @@ class Job:
     columns: list[str]
     target: str
     gzip: bool
+    # How DuckDB is to write, where it is not CSV.
+    options: str = ""
     # What the function's own code path needs beside that.
     contract: str = ""
     due: str = ""

@@ -60,7 +60,7 @@ def run(*, quick: bool, once_over_seconds: float, keep: Callable[[Result], None]
     with running([CLIENT], schedule=quiet()) as system, Progress(console=talk, transient=True) as progress:
         task = progress.add_task("exporting", total=len(sizes) * len(GROUPS) * REPETITIONS)
         for rows in sizes:
-            sources = _load(system, rows)
+            sources = load(system, rows)
             for group, _ in product(GROUPS, range(REPETITIONS)):
                 for contender, gzip in _turns(group):
                     if (contender.name, gzip) in too_slow:
@@ -91,7 +91,7 @@ def _turns(group: tuple[Contender, ...]) -> Iterator[tuple[Contender, bool]]:
                 yield contender, gzip
 
 
-def _load(system: BenchSystem, rows: int) -> list[str]:
+def load(system: BenchSystem, rows: int) -> list[str]:
     """The objects that hold the first `rows` referrals, made where an earlier size has not made them."""
     if rows < ROWS_AN_OBJECT:
         return [system.put_referrals(f"{CLIENT}-{rows}", FIRST_HOUR, rows)]
@@ -140,18 +140,19 @@ def _measure(
         memory_mb=MEMORY_MB,
     )
     result = measured(contender.module, stdin=job.to_json(), peers=contender.peer)
-    keys = [] if contender.floor else _written(system, bucket, prefix)
+    keys = [] if contender.floor else written(system, bucket, prefix)
     result["bytes"] = sum(size for _, size in keys)
     if check and not contender.floor:
         lines = sum(_lines(system, bucket, key, gzip=gzip) for key, _ in keys)
         assert lines == rows + len(keys), f"{contender.name}: {lines:,} lines of {rows:,} rows in {len(keys)} files"
     for key, _ in keys:
         system.stack.s3.delete_object(Bucket=bucket, Key=key)
-    _forget(system, client)
+    forget(system, client)
     return result
 
 
-def _written(system: BenchSystem, bucket: str, prefix: str) -> list[tuple[str, int]]:
+def written(system: BenchSystem, bucket: str, prefix: str) -> list[tuple[str, int]]:
+    """Keys and sizes of what lies under a prefix, without folders."""
     pages = system.stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     entries = [entry for page in pages for entry in page.get("Contents", ())]
     return [(entry["Key"], entry["Size"]) for entry in entries if not entry["Key"].endswith("/")]
@@ -174,7 +175,7 @@ def _lines(system: BenchSystem, bucket: str, key: str, *, gzip: bool) -> int:
     return lines
 
 
-def _forget(system: BenchSystem, client: str) -> None:
+def forget(system: BenchSystem, client: str) -> None:
     """Drop what the ledger holds of the client: the next run is its first again."""
     table = system.stack["ledger_table"]
     for found in [*system.stack.ledger.deliveries(client)]:

@@ -1,7 +1,14 @@
 """The function's own code path, and DuckDB alone: what the export is made of."""
 
+import atexit
+import json
 import os
+import shutil
+import subprocess
+import tempfile
+from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,9 +33,22 @@ def function(job: Job) -> Callable[[], object]:
 
 
 def duckdb_copy(job: Job) -> Callable[[], object]:
-    """DuckDB's own `COPY … TO 's3://…'`, with its own gzip."""
+    """DuckDB's own `COPY … TO 's3://…'`, with its own formats and its own gzip."""
     packed = ", COMPRESSION gzip" if job.gzip else ""
-    return _copy(job, f"{job.target}/file.csv", f"FORMAT csv, HEADER true{packed}")
+    return _copy(job, f"{job.target}/file", job.options or f"FORMAT csv, HEADER true{packed}")
+
+
+def gpg(job: Job) -> Callable[[], object]:
+    """GnuPG alone: the same rows as CSV on the disk, encrypted into nothing."""
+    file = json.loads(job.contract)["file"]
+    folder = Path(tempfile.mkdtemp(prefix="bench-gpg-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _copy(job, str(folder / "file.csv"), "FORMAT csv, HEADER true")()
+    [recipient] = file["pgp"]["recipients"]
+    options = ["gpg", "--homedir", str(folder), "--batch", "--quiet", "--trust-model", "always"]
+    subprocess.run([*options, "--import"], input=b64decode(recipient["certificate"]), check=True)
+    encrypt = ["--compress-algo", "none", "--recipient", recipient["fingerprint"], "--output", "-", "--encrypt"]
+    return lambda: subprocess.run([*options, *encrypt, str(folder / "file.csv")], stdout=subprocess.DEVNULL, check=True)
 
 
 def floor_csv(job: Job) -> Callable[[], object]:
@@ -68,4 +88,4 @@ def _connected(job: Job) -> "duckdb.DuckDBPyConnection":
 
 
 if __name__ == "__main__":
-    main({"function": function, "duckdb": duckdb_copy, "floor-scan": floor_scan, "floor-csv": floor_csv})
+    main({"function": function, "duckdb": duckdb_copy, "gpg": gpg, "floor-scan": floor_scan, "floor-csv": floor_csv})

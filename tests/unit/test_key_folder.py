@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def refused(path: Path, *, days: int = 0) -> list[str]:
 @pytest.mark.parametrize(
     "named",
     ["keys/acme.asc", "acme.asc", ["keys/acme.asc"], FINGERPRINT, f"0x{FINGERPRINT.lower()}", GROUPED],
+    ids=count(),  # the keys are new in each process
 )
 def test_a_recipient_is_named_by_its_file_or_its_fingerprint(written: Written, named: Any) -> None:
     (client,) = load_folder(written(named).parent, today=today())
@@ -114,6 +116,7 @@ def test_a_contract_without_pgp_is_the_same_as_ever() -> None:
         (None, "nothing; expected 1 to 5 key files or fingerprints; put"),
         (["acme.asc", FINGERPRINT], f"the key {FINGERPRINT} (Acme CRM <crm@acme.example>) twice; expected each key"),
     ],
+    ids=count(),
 )  # fmt: skip
 def test_a_recipient_that_is_none_is_refused(written: Written, recipients: Any, said: str) -> None:
     found = [each for each in refused(written(recipients)) if each.startswith("acme.yaml")]

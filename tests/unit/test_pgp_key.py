@@ -223,6 +223,7 @@ def test_a_damaged_key_is_refused(content: bytes) -> None:
             "a signed OpenPGP message, not a key",
         ),
     ],
+    ids=count(),  # the keys are new in each process
 )
 def test_what_is_no_key_is_refused_by_its_name(content: bytes, found: str) -> None:
     message = said(content)
