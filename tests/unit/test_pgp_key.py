@@ -4,6 +4,7 @@ import base64
 import re
 import textwrap
 import warnings
+from itertools import count
 
 import pysequoia
 import pytest
