@@ -40,12 +40,17 @@ def test_a_value_is_mapped_by_the_whole_of_it_or_a_part() -> None:
     assert shaped("gold", "silver", "cold", "golf", "tin", map=MAP) == ["Premium", "Plus", "Legacy", "never", "tin"]
 
 
-@pytest.mark.parametrize(("first", "wanted"), [("equals", "E"), ("contains", "C")])
-def test_the_first_entry_in_the_order_of_the_file_counts(first: str, wanted: str) -> None:
-    kinds = {"equals": {"gold": "E"}, "contains": {"gol": "C", "gold": "never"}}
-    ordered = dict(sorted(kinds.items(), reverse=first == "equals"))
-    assert [*ordered] == [first, *({"equals", "contains"} - {first})]
-    assert shaped("gold", map=ordered) == [wanted]
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        ({"equals": {"gold": "whole"}, "contains": {"gol": "begins", "old": "ends"}}, "whole"),
+        ({"contains": {"gol": "begins", "old": "ends"}}, "begins"),
+        ({"contains": {"old": "ends", "gol": "begins"}}, "ends"),
+        ({"contains": {"old": "ends"}, "equals": {"silver": "whole"}}, "ends"),
+    ],
+)
+def test_the_first_entry_in_the_order_of_the_file_counts(entries: dict[str, dict[str, str]], wanted: str) -> None:
+    assert shaped("gold", map=entries) == [wanted]
 
 
 def test_capitals_count_unless_they_are_ignored() -> None:
