@@ -15,12 +15,17 @@ from rich.console import Console
 from infra import PROJECT_FOLDER
 from referral_delivery.agreement.column import Column
 from referral_delivery.agreement.file_format import FileFormat
+from referral_delivery.agreement.schedule import Schedule
+from referral_delivery.delivery.plan import Plan
 from referral_delivery.errors import ClientFileError
+from referral_delivery.lake.objects import Selection
+from referral_delivery.ledger.records import Position
 from referralctl.errors import StackNotFound
 from referralctl.preview import drawing, subject
 from referralctl.preview.masking import masked, masked_row, personal
-from referralctl.preview.sample import sample
-from referralctl.preview.subject import Deployed
+from referralctl.preview.sample import Sample, sample
+from referralctl.preview.subject import Deployed, Subject
+from referralctl.preview.upcoming import Upcoming
 from referralctl.stacks import Stack
 from tests.support import TODAY, catalogue_without, contract, delivered, selected
 from tests.unit.test_query import DAY, Folder
@@ -134,6 +139,25 @@ def test_the_first_rows_of_many_objects_are_the_first_rows_of_the_file(tmp_path:
             first = sample(con, agreed, selection, lake, rows=rows, mask=True)
             assert first.lines
             assert first.lines.decode().splitlines() == whole[: rows + 1]
+
+
+def test_a_file_that_is_sealed_goes_out_first_and_the_summary_says_so() -> None:
+    position = Position(
+        cursor=DAY.start, sequence=3, requested_until=None, sealed_key="downloads/acme/referrals_4.csv",
+        lease_owner=None, lease_expires=None,
+    )  # fmt: skip
+    upcoming = Upcoming(
+        plan=Plan(Selection(DAY, [], []), left=7), position=position, due=DAY.end, waits=True, sequence=4, file="f.csv"
+    )
+    whose = Subject(contract(), Schedule(timezone="Australia/Sydney", every="1h"), None, Deployed.AS_IT_IS)
+    made = drawing.Preview(whose, upcoming, Sample([], b"referral_id\n", None), masked=True)
+    screen = Console(file=io.StringIO(), width=400)
+    screen.print(drawing.summary(made))
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "referrals_4.csv is sealed and goes out first, as it is" in shown
+    assert "the first of several files: 7 objects of this window go with the next one" in shown
+    assert "Sat 2026-11-21 11:00 Australia/Sydney; asked for, and not delivered yet" in shown
+    assert made.to_json()["sealed"] == "referrals_4.csv"
 
 
 def stack(**outputs: Any) -> Stack:
