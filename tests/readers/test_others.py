@@ -1,4 +1,4 @@
-"""Every dialect in a reader of the JavaScript world; zips, also of more than 4 GiB, in unzip and in 7-Zip."""
+"""Every dialect in a reader of the JavaScript world; zips in unzip and 7-Zip; each format, encrypted, in GnuPG."""
 
 import json
 import shutil
@@ -10,11 +10,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from referral_delivery.agreement.file_format import Compression, FileFormat
+from referral_delivery.agreement.file_format import Compression, FileFormat, Format
+from referral_delivery.agreement.recipient import Recipient
+from referral_delivery.file.encrypt import encrypted
 from referral_delivery.file.pack import packed
+from tests.pgp import now, recipient
+from tests.readers.gnupg import GnuPG
 from tests.rows import HEADER, ROWS
 from tests.unit import test_formats
-from tests.unit.test_formats import DIALECTS, Lakes, made, name_of, without
+from tests.unit.test_formats import DIALECTS, PACKED, Lakes, made, name_of, without
 
 pytestmark = [pytest.mark.readers, pytest.mark.timeout(600)]
 NAME = "referrals_acme_000001.csv"
@@ -82,3 +86,25 @@ def test_a_zip_of_more_than_4_gib_opens_in_unzip_and_in_7_zip(tmp_path: Path) ->
         assert size in subprocess.run(command, capture_output=True, check=True, text=True).stdout
     for command in ([program("unzip", "unzip"), "-tq", str(path)], [program("7z", "p7zip-full"), "t", str(path)]):
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def theirs(gpg: GnuPG) -> Recipient:
+    """The client's key, which its GnuPG has made."""
+    return recipient(gpg.export(gpg.make("Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign,cert,encrypt")))
+
+
+@pytest.mark.parametrize(("format_", "compression"), PACKED)
+def test_an_encrypted_file_of_each_format_and_packing_is_opened_by_gnupg(
+    con: duckdb.DuckDBPyConnection,
+    lakes: Lakes,
+    gpg: GnuPG,
+    theirs: Recipient,
+    *,
+    format_: Format,
+    compression: Compression,
+) -> None:
+    for kind in ROWS:
+        plain = made(con, lakes[kind], format=format_, compression=compression)
+        message = b"".join(encrypted([plain], [theirs], signing_key=None, now=now()))
+        assert gpg.run("--decrypt", stdin=message).stdout == plain

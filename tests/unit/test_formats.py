@@ -16,12 +16,15 @@ import pytest
 
 from referral_delivery.agreement.file_format import Compression, FileFormat, Format
 from referral_delivery.errors import InexactValue
+from referral_delivery.file.encrypt import encrypted
 from referral_delivery.file.parquet import ROW_GROUP_ROWS
 from tests.model import FolderLake
+from tests.pgp import decrypted, now, recipient, secret_key
 from tests.rows import COLUMNS, HEADER, ROWS, Row, lines_of, object_of
 from tests.support import contract, copied, file_of, parquet, utc
 
 HOUR = utc("2026-11-20 09:00")
+KEY = secret_key()
 CSV = {"format": "csv"}
 BETWEEN = [CSV, CSV | {"delimiter": ";"}, CSV | {"delimiter": "^"}, {"format": "tsv"}, {"format": "psv"}]
 ENDS, MARKS, QUOTES, HEADERS = ("lf", "crlf"), (False, True), ("minimal", "all"), (True, False)
@@ -272,3 +275,14 @@ def test_packing_changes_no_byte_and_the_same_rows_are_the_same_bytes(
     one, other = (made(con, lakes[kind], format=format_, compression=compression) for _ in range(2))
     assert one == other
     assert UNPACK[compression](one) == made(con, lakes[kind], format=format_)
+
+
+@pytest.mark.parametrize(("format_", "compression"), PACKED)
+def test_an_encrypted_file_of_each_format_and_packing_is_opened_by_sequoia(
+    con: duckdb.DuckDBPyConnection, lakes: Lakes, format_: Format, compression: Compression
+) -> None:
+    for kind in ROWS:
+        plain = made(con, lakes[kind], format=format_, compression=compression)
+        message = b"".join(encrypted([plain], [recipient(KEY)], signing_key=None, now=now()))
+        assert plain not in message or not plain
+        assert decrypted(message, KEY) == plain
