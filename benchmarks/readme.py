@@ -69,10 +69,15 @@ def _others(export: list[dict[str, Any]], tables: dict[str, list[Any]]) -> list[
     evaluated, [checked] = tables["provisioning"]
     fewer, more = evaluated[-2:]
     [fan] = tables["fan-out"][0]
+    formats = {row["file"]: row["x plain csv"] for row in tables["formats"][0] if row["rows"] == _ROWS}
     return [
         (
             f"the function, {most:,} rows",
             " · ".join(f"{row['file']} {row['seconds']:.1f} s, peak {row['peak MB']:,} MB" for row in largest),
+        ),
+        (
+            f"{_ROWS:,} rows in other formats, x CSV",
+            " · ".join(f"{file.removeprefix('csv, ')} {x:.2f}" for file, x in formats.items() if file != "csv"),
         ),
         (
             f"a warm delivery of {small['rows each']:,} rows",
