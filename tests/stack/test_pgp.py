@@ -257,3 +257,30 @@ def test_a_client_that_asks_for_signatures_is_refused_where_the_stack_has_no_sec
             local.up(tmp_path / "clients")
     finally:
         local.down()
+
+
+def test_what_was_delivered_in_plain_is_made_again_encrypted_once_the_client_has_a_key(lab: Lab) -> None:
+    lab.put_referrals("2026-11-20 05", "a")
+    lab.deliver(lab.contract())
+    ((name, plain),) = lab.files().items()
+    pgp = lab.contract(file=PGP).file.pgp
+    report = resend(lab.ledger, lab.exporter.writer, lab.client, 1, request="r", now=lambda: lab.now, pgp=pgp)
+    assert report.status is Status.RESENT_ENCRYPTED
+    files = lab.files()
+    assert {*files} == {name, f"{name}.pgp"}
+    assert decrypted(files[f"{name}.pgp"], ACME) == plain
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_was_sealed_in_plain_is_delivered_encrypted_once_the_client_has_a_key(lab: Lab, swept: bool) -> None:
+    lab.put_referrals("2026-11-20 05", "a")
+    run_until_death(lab, Uploads, "complete", before=True)
+    if swept:
+        sweep(lab)
+    lab.now += LEASE
+    lab.deliver(lab.contract(file=PGP), due=DUE)
+    files = {name: body for name, body in lab.files().items() if not name.endswith(".manifest.json")}
+    ((name, body),) = files.items()
+    assert name.endswith(".csv.gz.pgp")
+    assert gzip.decompress(decrypted(body, ACME)) == b"referral_id\na\n"
+    assert lab.uploads_in_progress() == []

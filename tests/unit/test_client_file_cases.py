@@ -48,6 +48,7 @@ NO_JARGON = re.compile(r"`[^`]*`|\{[^}]*\}|one of none, gzip, zip")
 # What no JSON Schema can say: keys, zones and templates; and of other fields their relations and repetitions.
 ONLY_CHECKED = ("keys.0.public_key", "schedule.timezone", "file.name")
 ONLY_WHEN_CHECKED = {
+    "an extension of encrypted files on plain ones",
     "a campaign that may not receive what it asks for",
     "a contact with 65 characters before the @",
     "a day before any referral",

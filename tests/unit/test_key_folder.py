@@ -137,6 +137,7 @@ def test_a_key_that_is_refused_is_a_finding_at_the_client_files_line_with_the_ke
 def test_a_key_that_has_expired_refuses_the_deployment(written: Written) -> None:
     path = written("acme.asc")
     assert load(path, today=today(399))
+    assert "expired on" in refused(path, days=400)[0]  # later on that day, but before the next one
     (found,) = refused(path, days=401)
     assert "in keys/acme.asc: a key that expired on" in found
     assert f"`gpg --quick-set-expire {FINGERPRINT} 1y`" in found

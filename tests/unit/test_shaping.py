@@ -268,3 +268,32 @@ def test_a_column_survives_the_ledger_with_its_shape() -> None:
             assert again.to_plain() == column.to_plain()
             assert again.kind == column.kind
             assert [*again.map.entries] == [*column.map.entries] if again.map and column.map else not column.map
+
+
+@pytest.mark.parametrize("state", ["", " \n", None])
+def test_nothing_is_neither_true_nor_false(con: duckdb.DuckDBPyConnection, tmp_path: Path, state: str | None) -> None:
+    lake = FolderLake(tmp_path)
+    row = {"referral_id": "r-1", "state": state, "received_at": "2026-11-20 09:00"}
+    lake.put("acme", utc("2026-11-20 09:00"), parquet([row]))
+    columns = ["referral_id", {"name": "x", "from": "state", "map": {"equals": {"NSW": True}}, "if_no_match": False}]
+    assert lines_of(delivered(con, lake, attributes=columns, file={"format": "jsonl"})) == [
+        {"referral_id": "r-1", "x": None}
+    ]
+    assert delivered(con, lake, attributes=columns) == "referral_id,x\nr-1,\n"
+    content = file_of(con, lake, contract(attributes=columns, file={"format": "parquet"}))
+    assert pq.read_table(io.BytesIO(content))["x"].to_pylist() == [None]
+
+
+def test_a_number_is_not_guarded_as_a_formula_whatever_else_is_written_in_its_column() -> None:
+    price = {"type_": "DECIMAL(9,3)", "source": "bid_price", "if_empty": "=none"}
+    assert shaped("-0.5", None, guard=True, **price) == ["-0.5", "=none"]
+    assert shaped("-0.5", "=1", guard=True, if_empty="none") == ["'-0.5", "'=1"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone"), [("9999-12-31 23:59:59.999999", "Australia/Sydney"), ("0001-01-01", "America/New_York")]
+)
+def test_a_moment_of_a_year_that_no_reader_knows_is_refused(moment: str, zone: str) -> None:
+    with pytest.raises(InexactValue, match=rf"o\.parquet holds in column 'opted_in_at' .* from 1 to 9999 in {zone}"):
+        refused(moment, "TIMESTAMP", "opted_in_at", timezone=zone)
+    assert written(None, "TIMESTAMP", "opted_in_at", timezone=zone) is None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from referral_delivery.agreement.client import Client
@@ -56,8 +56,8 @@ def load(path: Path, *, today: date) -> Client:
 
 
 def _key_folder(folder: Path, today: date) -> KeyFolder:
-    """The keys of a folder of client files, as they are when the day begins."""
-    return KeyFolder(folder / KEYS, midnight(today))
+    """The keys of a folder of client files, as they are when the day ends: one that ends today fails deliveries."""
+    return KeyFolder(folder / KEYS, midnight(today + timedelta(days=1)))
 
 
 def json_schema() -> str:

@@ -1,8 +1,7 @@
 """What a client's file looks like: its format and dialect, how it is packed, and what it is called."""
 
-import re
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -13,16 +12,16 @@ from pydantic import (
     ValidationInfo,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
-from referral_delivery.agreement import file_name, spellings
+from referral_delivery.agreement import file_ending, file_name, spellings
 from referral_delivery.agreement.recipient import Pgp
 from referral_delivery.agreement.refusal import Refused
 from referral_delivery.agreement.spellings import YesOrNo
 
 QUOTE = '"'
 MAX_NULL_CHARACTERS = 16
-_EXTENSION = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){0,4}")
 _DELIMITERS = {"comma": ",", "semicolon": ";", "pipe": "|", "tab": "\t", "\\t": "\t"}
 # For the JSON Schema: ASCII's signs but the quote, or a word for one.
 _WORD = "|".join("".join(f"[{c.upper()}{c}]" for c in word) for word in _DELIMITERS if word.isalpha())
@@ -30,10 +29,8 @@ _DELIMITER = Annotated[
     str, Field(pattern=rf"^(?:[!#-/:-@\[-`{{-~\t]|\\[tT]|{_WORD})$", json_schema_extra={"examples": [";", "|", "tab"]})
 ]
 _NULL = Annotated[str, Field(pattern=rf"^[!#-~]{{0,{MAX_NULL_CHARACTERS}}}$")] | Annotated[int, Field()]
-_ENDING = Annotated[str, Field(pattern=f"^{_EXTENSION.pattern}$")]
+_ENDING = Annotated[str, Field(pattern=f"^{file_ending.EXTENSION.pattern}$")]
 _DIALECT = ("delimiter", "line_ending", "bom", "quote", "header", "null", "formula_guard")
-# What a name ends with says how to open it.
-_ENDS_OF_PACKED = {".gz": "gzip", ".zip": "zip"}
 # What the files of every version have said in the ledger; the rest is kept where it is not the default.
 _ALWAYS_KEPT = ("format", "compression", "when_empty", "manifest", "name")
 
@@ -263,25 +260,10 @@ class FileFormat(BaseModel):
     @field_validator("extension")
     @classmethod
     def _short_ending(cls, extension: str, info: ValidationInfo) -> str:
-        if not _EXTENSION.fullmatch(extension):
-            near = f".{extension}" if _EXTENSION.fullmatch(f".{extension}") else ""
-            near = '""' if extension in ("none", "no") else near
-            raise Refused(
-                expected="an ending such as .txt or .csv.gz, with at most 10 letters and digits behind each point",
-                do=f"did you mean `{near}`?" if near else "write it like `extension: .txt`",
-            )
-        last = f".{extension.rpartition('.')[2].casefold()}"
-        compression, format_ = info.data.get("compression"), info.data.get("format")
-        if compression and _ENDS_OF_PACKED.get(last, compression) != compression:
-            raise Refused(
-                expected=f"{last} for files that are packed so, and this client's say `compression: {compression}`",
-                do=f"write `compression: {_ENDS_OF_PACKED[last]}`, or choose another ending",
-            )
-        if last == ".parquet" and format_ and format_ != Format.PARQUET:
-            raise Refused(
-                expected=f"{last} for that format, and this client's files say `format: {format_}`",
-                do="write `format: parquet`, or choose another ending",
-            )
-        if extension.casefold().endswith(".manifest.json"):
-            raise Refused(expected="another ending than that of manifests", do="choose another")
-        return extension
+        return file_ending.check(extension, format_=info.data.get("format"), compression=info.data.get("compression"))
+
+    @model_validator(mode="after")
+    def _named_for_what_it_is(self) -> Self:
+        if self.extension and self.pgp is None:
+            file_ending.check_plain(self.extension)
+        return self

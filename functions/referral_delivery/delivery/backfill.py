@@ -7,7 +7,7 @@ from typing import Any
 from referral_delivery.agreement.contract import Contract
 from referral_delivery.agreement.file_format import WhenEmpty
 from referral_delivery.delivery.plan import MAX_NAMED_OBJECTS
-from referral_delivery.delivery.publish import publish_manifest
+from referral_delivery.delivery.publish import is_plain, publish_manifest
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.errors import ContractError, ForeignObject, TooManyObjects
 from referral_delivery.file.upload import DOWNLOADS, Uploads
@@ -45,6 +45,9 @@ def backfill(
         check(ledger, contract, window, overlap=overlap)
     if not isinstance(known, Sealed):
         known = _seal(ledger, writer, contract, window, run=run, instead_of=known)
+    elif is_plain(ledger.contract(client, known.contract), contract.file.pgp):
+        # Nobody can complete it after this; what is visible already, was seen.
+        writer.uploads.abort(known.key, known.parts.upload_id)
     while isinstance(known, Sealed) and not _published(writer, client, known):
         known = _seal(ledger, writer, contract, window, run=run, instead_of=known)
     if isinstance(known, Delivery):

@@ -121,7 +121,7 @@ class Exporter:
     def _next(self, claim: Claim, request: Request, until: datetime) -> tuple[Delivery, int] | None:
         """The next delivery, visible, and how many objects it left to the one after it; None where nothing is due."""
         name_is_taken = False
-        publisher = Publisher(self.ledger, self.writer, self.now, request.owner)
+        publisher = Publisher(self.ledger, self.writer, self.now, request.owner, request.contract.file.pgp)
         sealed, left = claim.sealed, 0
         while True:
             if sealed is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from referral_delivery.agreement.contract import Contract
+from referral_delivery.agreement.recipient import Pgp
 from referral_delivery.errors import DataError, KeyExpired, Overtaken
 from referral_delivery.file.manifest import SUFFIX, Manifest
 from referral_delivery.file.upload import NotCompleted, Uploads
@@ -17,19 +18,27 @@ from referral_delivery.window import to_text
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes what is sealed; `run` is this run's own id, which no other has."""
+    """Publishes what is sealed; `run` is this run's own id, which no other has.
+
+    `pgp` is what the client's files are encrypted to by now: what was sealed in plain before is not published any more.
+    """
 
     ledger: Ledger
     writer: FileWriter
     now: Callable[[], datetime]
     run: str
+    pgp: Pgp | None = None
 
     def publish(self, claim: Claim, sealed: Sealed) -> Delivery | str:
         """The delivery, visible; or why it cannot be published any more: then no trace of it can become visible."""
         uploads = self.writer.uploads
+        if is_plain(self.ledger.contract(claim.client, sealed.contract), self.pgp):
+            self._require_lease(claim, sealed)
+            uploads.abort(sealed.key, sealed.parts.upload_id)
+            if not self._visible(claim, sealed):
+                return "it was sealed in plain, and the client's files are encrypted by now"
         while isinstance(etag := uploads.complete(sealed.key, sealed.parts), NotCompleted):
-            if not self.ledger.holds(claim):
-                raise Overtaken(f"client {claim.client}: sequence {sealed.sequence} is in other hands")
+            self._require_lease(claim, sealed)
             # From here on nobody can complete it, not even a run that was overtaken and does not know it yet: only now
             # is what can be seen the last word.
             uploads.abort(sealed.key, sealed.parts.upload_id)
@@ -47,6 +56,10 @@ class Publisher:
         publish_manifest(uploads, delivery, contract, previous_sequence=claim.sequence)
         return delivery
 
+    def _require_lease(self, claim: Claim, sealed: Sealed) -> None:
+        if not self.ledger.holds(claim):
+            raise Overtaken(f"client {claim.client}: sequence {sealed.sequence} is in other hands")
+
     def _visible(self, claim: Claim, sealed: Sealed) -> bool:
         """Whether the object under the delivery's name is its upload."""
         visible = self.writer.uploads.metadata(sealed.key)
@@ -54,7 +67,7 @@ class Publisher:
 
     def _again(self, claim: Claim, sealed: Sealed) -> Sealed | str:
         """The same rows, uploaded and sealed again, because the upload is gone; or why that cannot be."""
-        contract = self.ledger.contract(claim.client, sealed.contract)
+        contract = of_today(self.ledger.contract(claim.client, sealed.contract), self.pgp)
         metadata = metadata_of(claim.client, sealed.sequence, claim.fence, run=self.run)
         try:
             written = write_again(self.ledger, self.writer, contract, sealed, key=sealed.key, metadata=metadata)
@@ -86,6 +99,22 @@ class Publisher:
             contract=sealed.contract,
             objects=sealed.objects,
         )
+
+
+def is_plain(contract: Contract, pgp: Pgp | None) -> bool:
+    """Whether files of a contract are not encrypted, though the client's are by now."""
+    return pgp is not None and contract.file.pgp is None
+
+
+def of_today(contract: Contract, pgp: Pgp | None) -> Contract:
+    """The contract with the keys of today: they come and go, and what is encrypted is never the same bytes twice.
+
+    A file that was plain takes the ending of encrypted ones.
+    """
+    if pgp is None:
+        return contract
+    changed = {"pgp": pgp} | ({"extension": None} if contract.file.pgp is None else {})
+    return contract.model_copy(update={"file": contract.file.model_copy(update=changed)})
 
 
 def write_again(

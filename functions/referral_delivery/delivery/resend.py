@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from referral_delivery.agreement.contract import Contract
 from referral_delivery.agreement.recipient import Pgp
-from referral_delivery.delivery.publish import publish_manifest, same_rows, write_again
+from referral_delivery.delivery.publish import of_today, publish_manifest, same_rows, write_again
 from referral_delivery.delivery.report import Report, Status
 from referral_delivery.errors import ContractError
 from referral_delivery.file.upload import UploadedParts, Uploads, names
@@ -39,9 +38,11 @@ def resend(
     if known := next((each for each in original.resends if each.request == request), None):
         status = Status.RESENT_BEFORE if known.key else Status.LAKE_CHANGED
         return Report(client, status, [replace(original, occasion=Occasion.RESEND, key=known.key, sha256=known.sha256)])
-    contract, uploads = _of_today(ledger.contract(client, original.contract), pgp), writer.uploads
+    recorded, uploads = ledger.contract(client, original.contract), writer.uploads
+    contract = of_today(recorded, pgp)
     status = Status.RESENT_ENCRYPTED if contract.file.pgp else Status.RESENT
-    for key in names(str(original.key), contract.file.ending, mark=MARK):
+    first = str(original.key).removesuffix(recorded.file.ending) + contract.file.ending
+    for key in names(first, contract.file.ending, mark=MARK):
         taken = uploads.metadata(key)
         if taken is not None and taken.get("request") != request:
             continue
@@ -69,13 +70,6 @@ def resend(
             return Report(client, status, [made])
         uploads.abort(key, parts.upload_id)
     raise AssertionError(original)
-
-
-def _of_today(contract: Contract, pgp: Pgp | None) -> Contract:
-    """The contract with the keys of today, where its file is an encrypted one."""
-    if not (contract.file.pgp and pgp):
-        return contract
-    return contract.model_copy(update={"file": contract.file.model_copy(update={"pgp": pgp})})
 
 
 def _published(uploads: Uploads, key: str, parts: UploadedParts, metadata: dict[str, str]) -> tuple[int, str] | None:

@@ -9,8 +9,8 @@ from referral_delivery.lake.query import Query, text_of
 from referral_delivery.lake.refusals import refusal
 from referral_delivery.lake.shaping import DECIMAL_DIGITS
 
-# What a thread of DuckDB holds of a file until it is written: a fraction of its memory with 2 KB a row.
-ROW_GROUP_ROWS = 32 * 1024
+# What DuckDB's threads hold of a file until it is written: with 16 KB a row, a part of their memory.
+ROW_GROUP_ROWS = 8 * 1024
 # BigQuery's NUMERIC, and more than any currency has.
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal_types
 DECIMAL_PLACES = 9

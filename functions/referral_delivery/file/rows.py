@@ -19,7 +19,7 @@ import duckdb
 
 from referral_delivery.lake.connection import requests_in_flight
 from referral_delivery.lake.query import Batch
-from referral_delivery.lake.refusals import explained
+from referral_delivery.lake.refusals import explaining
 
 BLOCK_BYTES = 1024 * 1024
 _POLL_MILLISECONDS = 50
@@ -102,9 +102,8 @@ class RowStream:
 
     def _copy_all(self, path: Path) -> int:
         try:
-            return sum(self._copy(copy, path) for copy in self._copies)
-        except duckdb.Error as error:
-            raise explained(error) from error
+            with explaining():
+                return sum(self._copy(copy, path) for copy in self._copies)
         finally:
             os.close(self._held_open)
 

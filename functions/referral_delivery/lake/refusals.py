@@ -4,6 +4,8 @@ A query refuses a row by raising an error of its own, whose text names the objec
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -42,7 +44,16 @@ def explained(error: duckdb.Error) -> Exception:
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> list[Any]:
     """All rows of a query over the lake's objects; raises what `explained` says."""
-    try:
+    with explaining():
         return con.execute(sql, parameters).fetchall()
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Raise what `explained` says of DuckDB's failure; nothing is left of its own words, which may quote a row."""
+    try:
+        yield
     except duckdb.Error as error:
-        raise explained(error) from error
+        if (said := explained(error)) is error:
+            raise
+        raise said from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from referral_delivery.agreement import moments
 from referral_delivery.agreement.attributes import AttributeType
-from referral_delivery.agreement.column import Column, Transform
+from referral_delivery.agreement.column import BOOLEAN, Column, Transform
 from referral_delivery.agreement.value_map import ValueMap, folded
 from referral_delivery.errors import InexactValue
 from referral_delivery.lake.connection import literal
@@ -43,7 +43,7 @@ class Parameters:
 
 def is_refusing(column: Column) -> bool:
     """Whether a step may refuse a value, for which it must know the row's object."""
-    return column.places is not None
+    return column.places is not None or column.timezone is not None
 
 
 def steps(column: Column, parameters: Parameters, *, guard: bool) -> list[Step]:
@@ -66,7 +66,7 @@ def _steps(column: Column, parameters: Parameters, *, guard: bool) -> Iterator[S
         yield _mapped(column, parameters)
     if column.transform:
         yield _hashed(column)
-    if guard and column.kind == AttributeType.TEXT:
+    if guard and column.type == column.kind == AttributeType.TEXT:
         yield _guarded
 
 
@@ -78,28 +78,41 @@ def _day(column: Column, parameters: Parameters) -> Step:
 
 
 def _moment(column: Column, parameters: Parameters) -> Step:
-    zone = parameters(column.timezone) if column.timezone else None
+    if column.timezone is None:
+        return lambda text: _written(column, text, _utc(text), _utc(text))
+    zone = parameters(column.timezone)
+    said = f" holds in column {column.source!r} a moment that is of no year from 1 to 9999 in {column.timezone}"
+    refused = refusal(InexactValue, said, do="have the lake's writer replace the object")
 
     def step(text: str) -> str:
-        utc = f"left({text}, {_MICROSECOND_CHARACTERS})::TIMESTAMP"
-        local = f"timezone({zone}, timezone('UTC', {utc}))" if zone else utc
-        match column.format:
-            case moments.EPOCH:
-                return _since_1970(utc, 1_000_000)
-            case moments.EPOCH_MS:
-                return _since_1970(utc, 1_000)
-            case moments.DATE:
-                return f"strftime({local}, '%Y-%m-%d')"
-            case moments.ISO | None:
-                finer = f"rtrim(substr({text}, {_MICROSECOND_CHARACTERS + 1}), 'Z')"
-                return (
-                    f"strftime({local}, '{_PLAIN}') || {finer} || {_offset(utc, local, ':') if zone else literal('Z')}"
-                )
-            case format_:
-                parts = [f"strftime({local}, {literal(part)})" if part else "''" for part in format_.split("%z")]
-                return f" || {_offset(utc, local, '')} || ".join(parts)
+        local = f"timezone({zone}, timezone('UTC', {_utc(text)}))"
+        written = _written(column, text, _utc(text), local)
+        within = f"{local} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+        return f"CASE WHEN {within} THEN {written} WHEN {text} IS NOT NULL THEN {refused} END"
 
     return step
+
+
+def _utc(text: str) -> str:
+    return f"left({text}, {_MICROSECOND_CHARACTERS})::TIMESTAMP"
+
+
+def _written(column: Column, text: str, utc: str, local: str) -> str:
+    """A moment as the column wants it, from its exact text and what clocks say then, in UTC and at the place."""
+    match column.format:
+        case moments.EPOCH:
+            return _since_1970(utc, 1_000_000)
+        case moments.EPOCH_MS:
+            return _since_1970(utc, 1_000)
+        case moments.DATE:
+            return f"strftime({local}, '%Y-%m-%d')"
+        case moments.ISO | None:
+            finer = f"rtrim(substr({text}, {_MICROSECOND_CHARACTERS + 1}), 'Z')"
+            offset = _offset(utc, local, ":") if column.timezone else "'Z'"
+            return f"strftime({local}, '{_PLAIN}') || {finer} || {offset}"
+        case format_:
+            parts = [f"strftime({local}, {literal(part)})" if part else "''" for part in format_.split("%z")]
+            return f" || {_offset(utc, local, '')} || ".join(parts)
 
 
 def _since_1970(utc: str, unit: int) -> str:
@@ -130,7 +143,9 @@ def _rounded(column: Column) -> Step:
 
 
 def _mapped(column: Column, parameters: Parameters) -> Step:
-    if_empty = parameters(_text(column.if_empty)) if column.if_empty is not None else None
+    # An empty text is neither true nor false.
+    stays = "NULL" if column.kind == BOOLEAN else None
+    if_empty = parameters(_text(column.if_empty)) if column.if_empty is not None else stays
     known = _known(column.map, parameters) if column.map else None
     no_match = parameters(_text(column.if_no_match)) if column.if_no_match is not None else None
 
@@ -162,13 +177,16 @@ def _equal(texts: str, outputs: str) -> Step:
 
 
 def _part(texts: list[str], outputs: str, parameters: Parameters) -> Step:
-    """One look at all of them tells whether it is worth while to look for each."""
+    """One look at all of them tells whether it is worth while to look for each.
+
+    Each has a parameter of its own: DuckDB copies a list for every place that names it.
+    """
     any_of_them = parameters("|".join(map(re.escape, texts)))
-    names = parameters(texts)
+    names = [parameters(each) for each in texts]
 
     def step(text: str) -> str:
-        each = " ".join(f"WHEN contains({text}, {names}[{n}]) THEN {outputs}[{n}]" for n in range(1, len(texts) + 1))
-        return f"CASE WHEN regexp_matches({text}, {any_of_them}) THEN CASE {each} END END"
+        each = " ".join(f"WHEN contains({text}, {name}) THEN {n}" for n, name in enumerate(names, start=1))
+        return f"CASE WHEN regexp_matches({text}, {any_of_them}) THEN {outputs}[CASE {each} END] END"
 
     return step
 
