@@ -149,6 +149,7 @@ class MemoryLedger(Ledger):
             lease_owner=cursor.owner,
             lease_expires=cursor.expires if cursor.owner else None,
             attempts=cursor.attempts,
+            in_vain=cursor.in_vain,
             last_rows=cursor.last_rows,
         )
 
