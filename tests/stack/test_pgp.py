@@ -173,8 +173,9 @@ def test_a_sealed_file_is_completed_by_the_very_same_upload(encrypting: Callable
     assert delivery.sha256 == hashlib.sha256(body).hexdigest()
 
 
-def test_a_sealed_file_whose_upload_is_gone_and_key_has_expired_is_delivered_afresh(
-    encrypting: Callable[..., Lab],
+@pytest.mark.parametrize("tried_before", [False, True])
+def test_a_sealed_file_whose_upload_is_gone_and_key_has_expired_is_delivered_to_the_key_of_today(
+    encrypting: Callable[..., Lab], tried_before: bool
 ) -> None:
     lab = encrypting()
     lab.put_referrals("2026-11-20 08", "a")
@@ -183,12 +184,15 @@ def test_a_sealed_file_whose_upload_is_gone_and_key_has_expired_is_delivered_afr
     lab.now += LEASE
     encrypting(401)
     said: list[str] = []
+    if tried_before:
+        with pytest.raises(KeyExpired):
+            lab.deliver(lab.contract(file=PGP), due=DUE, taken_back=lambda _, why: said.append(why))
+        assert "nothing can be encrypted to its recipients any more" in said[0]
     new = PGP | {"pgp": {"recipients": [recipient(NEW).model_dump(mode="json")]}}
     lab.deliver(lab.contract(file=new), due=DUE, taken_back=lambda _, why: said.append(why))
     (body,) = [body for name, body in lab.files().items() if name.endswith(".pgp")]
     assert gzip.decompress(decrypted(body, NEW)) == b"referral_id\na\n"
-    assert len(said) == 1
-    assert "nothing can be encrypted to its recipients any more" in said[0]
+    assert len(said) == tried_before
 
 
 def test_an_expired_key_fails_the_delivery_loudly_and_nothing_of_it_is_there(encrypting: Callable[..., Lab]) -> None:
